@@ -1,0 +1,17 @@
+//! modemrig: drives the MQTT service inside cellular modules over their AT interface, and tests those modules.
+//!
+//! The layers, from the bottom; an arrow means "may import":
+//!
+//! ```text
+//!  bindings ──► everything                      the only user of pyo3
+//!  engine ───► proto dialect client transport transcript      threads, locks, ports: the host side
+//!  virtual_module ─► proto dialect transport mqtt             the device side
+//!  bench_broker ───► transport mqtt                           the broker as a test instrument
+//!  transcript ─► proto dialect                                recorded talk, and what it says
+//!  client ───► proto dialect                                  state of the module's own clients
+//!  dialect ──► proto                                          the five documents as data
+//!  proto, mqtt, transport ─► nothing of ours                  sans-IO AT, sans-IO MQTT, bytes
+//! ```
+
+pub mod dialect;
+pub mod proto;
