@@ -1,0 +1,3 @@
+//! The one integration binary: what several layers do together.
+
+mod layers;
