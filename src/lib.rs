@@ -13,5 +13,11 @@
 //!  proto, mqtt, transport ─► nothing of ours                  sans-IO AT, sans-IO MQTT, bytes
 //! ```
 
+pub mod client;
 pub mod dialect;
+#[cfg(feature = "engine")]
+pub mod engine;
+pub mod error;
 pub mod proto;
+#[cfg(feature = "engine")]
+pub mod transport;
