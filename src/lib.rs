@@ -13,6 +13,8 @@
 //!  proto, mqtt, transport ─► nothing of ours                  sans-IO AT, sans-IO MQTT, bytes
 //! ```
 
+#[cfg(feature = "python")]
+mod bindings;
 pub mod client;
 pub mod dialect;
 #[cfg(feature = "engine")]
