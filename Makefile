@@ -48,12 +48,12 @@ test-rust: ## run the Rust tests (no Python needed)
 	@cargo test --locked --quiet
 
 .PHONY: test-python
-test-python: $(STAMP)-package $(STAMP)-dev ## run the Python tests
+test-python: $(STAMP)-package ## run the Python tests
 	@echo "==> Python tests"
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: check
-check: $(STAMP)-dev ## the quick half of the tests: format, lints, types
+check: ## the quick half of the tests: format, lints, types
 	@echo "==> format and lints of Rust"
 	@cargo fmt --check
 	@cargo clippy --locked --quiet --all-targets --features python -- -D warnings
@@ -70,7 +70,7 @@ wheel: $(STAMP)-tools ## build the wheel into dist/ and state its glibc floor
 	@$(BIN)/python tests/python/wheel_floor.py dist
 
 .PHONY: bench
-bench: $(STAMP)-package $(STAMP)-dev ## compare with a bare loop and with pyserial: ratios, in one run
+bench: $(STAMP)-package ## compare with a bare loop and with pyserial: ratios, in one run
 	@echo "==> the floor: a bare loop in Rust"
 	@cargo build --locked --release --example bench_floor
 	@floor="$$(cargo metadata --locked --format-version 1 --no-deps | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/examples/bench_floor"; \
@@ -95,10 +95,5 @@ $(STAMP)-tools: pyproject.toml
 
 $(STAMP)-package: $(STAMP)-tools Cargo.toml Cargo.lock $(RUST_SOURCES)
 	@echo "==> building modemrig and installing it into $(VENV) (a first build takes some minutes)"
-	@VIRTUAL_ENV="$$PWD/$(VENV)" $(BIN)/maturin develop --release --locked --extras hil
-	@touch $@
-
-$(STAMP)-dev: $(STAMP)-tools
-	@echo "==> test tools"
-	@$(BIN)/python -m pip install --quiet 'pytest>=8.2' 'pytest-timeout>=2.3' 'paho-mqtt>=2.1,<3' 'mypy>=1.13' 'ruff>=0.8' 'pyserial>=3.5'
+	@VIRTUAL_ENV="$$PWD/$(VENV)" $(BIN)/maturin develop --release --locked --extras hil,dev
 	@touch $@
