@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod clock;
+pub mod lock;
 pub mod messages;
 pub mod modem;
 pub mod options;

@@ -2,7 +2,11 @@
 //!
 //! Nothing here knows AT.
 
+pub mod holder;
 pub mod pair;
+pub mod rfc2217;
+pub mod serial;
+pub mod tcp;
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -15,6 +19,11 @@ pub trait Transport: AsRawFd + Send + Sync {
     /// Writes what the line takes now. `WouldBlock`: nothing now.
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
 
+    /// Whether bytes are left over that `write` took and the line did not; tries again to get rid of them.
+    fn unsent(&self) -> bool {
+        false
+    }
+
     /// Changes the speed, where the line has one.
     fn set_baud(&self, baud: u32) -> io::Result<()> {
         let _ = baud;
@@ -25,4 +34,20 @@ pub trait Transport: AsRawFd + Send + Sync {
     fn has_baud(&self) -> bool {
         false
     }
+}
+
+/// Why a line could not be opened.
+#[derive(Debug)]
+pub enum OpenFault {
+    /// There is no such port.
+    Missing,
+    /// The user may not; the group that may.
+    Forbidden {
+        /// Group of the device file.
+        group: Option<String>,
+    },
+    /// Another program has it.
+    Busy(Option<holder::Holder>),
+    /// Anything else.
+    Other(io::Error),
 }
