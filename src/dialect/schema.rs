@@ -144,6 +144,9 @@ pub struct Command {
     /// Shapes of the lines before `OK` of the read form: parameter names behind the prefix.
     #[serde(default)]
     pub read_reply: Vec<Vec<String>>,
+    /// Shapes of the lines before `OK` of the write or execute form: parameter names behind the prefix.
+    #[serde(default)]
+    pub reply: Vec<Vec<String>>,
     /// Shapes of the result line that completes the command (`+QMTOPEN: <client_idx>,<result>`): parameter names.
     #[serde(default)]
     pub result: Vec<Vec<String>>,
@@ -192,6 +195,12 @@ pub struct Variant {
     pub repeat: Vec<String>,
     /// Parameters in the reply of the query, behind the key; absent where it cannot be queried.
     pub query: Option<Vec<String>>,
+    /// Where a value decides how many parameters there must be: `{ "will_fg=1" = [6], "will_fg=0" = [2] }`.
+    #[serde(default)]
+    pub counts_when: IndexMap<String, Vec<usize>>,
+    /// Combinations of values that are refused: `[["msgid=0", "qos=1"]]`.
+    #[serde(default)]
+    pub forbid: Vec<Vec<String>>,
     /// The parameter that announces the length of the payload to be typed.
     pub payload_length: Option<String>,
     /// Section, where it differs from the command's.
