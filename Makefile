@@ -53,7 +53,7 @@ test-python: $(STAMP)-package ## run the Python tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: check
-check: ## the quick half of the tests: format, lints, types
+check: $(STAMP)-package ## the quick half of the tests: format, lints, types
 	@echo "==> format and lints of Rust"
 	@cargo fmt --check
 	@cargo clippy --locked --quiet --all-targets --features python -- -D warnings

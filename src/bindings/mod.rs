@@ -1,15 +1,43 @@
 //! The Python boundary: signature, call, map. The only layer that names pyo3; `python/modemrig/_native.pyi` is its manual.
 //!
 //! Classes are frozen and methods take `&self`; whatever may block or take a lock runs detached from the interpreter; every
-//! wait goes through [`wait`], every error through [`errors`]. No thread of ours ever attaches to Python: `log` records
-//! reach Python's `logging` only from the threads that called in.
+//! wait goes through [`wait`], every error through [`errors`]. No thread of ours ever attaches to Python: log records wait
+//! for the next Python thread ([`logging`]). Results cross as tuples; `python/modemrig` gives their fields names.
 
 use pyo3::prelude::*;
+
+mod client;
+mod errors;
+mod events;
+mod logging;
+mod modem;
+mod reply;
+mod value;
+mod wait;
 
 /// `modemrig._native`
 #[pymodule(gil_used = false)]
 mod _native {
-    use super::*;
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::bindings::client::NativeClient;
+    #[pymodule_export]
+    use crate::bindings::client::NativeReceipt;
+    #[pymodule_export]
+    use crate::bindings::events::Events;
+    #[pymodule_export]
+    use crate::bindings::events::Messages;
+    #[pymodule_export]
+    use crate::bindings::events::PyMessage;
+    #[pymodule_export]
+    use crate::bindings::modem::NativeModem;
+    #[pymodule_export]
+    use crate::bindings::modem::identify;
+    #[pymodule_export]
+    use crate::bindings::modem::ports;
+    #[pymodule_export]
+    use crate::bindings::reply::PyReply;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
