@@ -20,6 +20,7 @@ pub mod dialect;
 #[cfg(feature = "engine")]
 pub mod engine;
 pub mod error;
+pub mod mqtt;
 pub mod proto;
 #[cfg(feature = "engine")]
 pub mod transport;

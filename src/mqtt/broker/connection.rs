@@ -1,0 +1,236 @@
+//! What the broker does with each packet of one connection.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::mqtt::decode::DecodeError;
+use crate::mqtt::decode::Decoder;
+use crate::mqtt::packet::Connect;
+use crate::mqtt::packet::Level;
+use crate::mqtt::packet::Packet;
+use crate::mqtt::packet::Publish;
+use crate::mqtt::packet::Qos;
+use crate::mqtt::packet::Will;
+use crate::mqtt::topic::filter_matches;
+
+use super::BrokerCore;
+use super::ConnectionId;
+use super::Direction;
+use super::Peer;
+use super::policy::ConnectRequest;
+use super::subscriber::Subscriber;
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    AwaitConnect,
+    Connected,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub decoder: Decoder,
+    pub peer: Peer,
+    pub phase: Phase,
+    pub client_id: String,
+    pub will: Option<Will>,
+    /// Its CONNACK was dropped on purpose.
+    pub muted: bool,
+    /// One and a half times the keep-alive (3.1.1 §3.1.2.10); none: it may be silent for ever.
+    pub patience: Option<Duration>,
+    pub deadline: Option<Instant>,
+}
+
+impl Connection {
+    pub fn new(peer: Peer, max_packet: usize, deadline: Instant) -> Connection {
+        Connection {
+            decoder: Decoder::new(None).with_limit(max_packet),
+            peer,
+            phase: Phase::AwaitConnect,
+            client_id: String::new(),
+            will: None,
+            muted: false,
+            patience: None,
+            deadline: Some(deadline),
+        }
+    }
+}
+
+impl BrokerCore {
+    /// Bytes that are no packet end the connection; an unknown version is told so first.
+    pub(super) fn undecodable(&mut self, id: ConnectionId, error: &DecodeError, now: Instant) {
+        let waits = self.connections.get(&id).is_some_and(|connection| connection.phase == Phase::AwaitConnect);
+        if waits && matches!(error, DecodeError::UnknownLevel { .. }) {
+            self.write(id, Packet::Connack { session_present: false, code: 1 }, now);
+        }
+        self.close(id, now);
+    }
+
+    pub(super) fn take(&mut self, id: ConnectionId, packet: Packet, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.phase == Phase::Connected {
+            connection.deadline = connection.patience.map(|patience| now + patience);
+        }
+        match (connection.phase, &packet) {
+            (Phase::AwaitConnect, Packet::Connect(connect)) => connection.client_id.clone_from(&connect.client_id),
+            (Phase::AwaitConnect, _) | (Phase::Connected, Packet::Connect(_)) => return self.close(id, now),
+            (Phase::Connected, _) => {}
+        }
+        let client_id = connection.client_id.clone();
+        self.note(id, Direction::In, packet.clone(), now);
+        match packet {
+            Packet::Connect(connect) => self.connect(id, connect, now),
+            Packet::Publish(publish) => self.published(id, &client_id, publish, now),
+            Packet::Pubrel { id: packet, .. } => {
+                self.session(&client_id, |one| one.received.remove(&packet));
+                self.acknowledge(id, Packet::Pubcomp { id: packet }, now);
+            }
+            Packet::Puback { id } => {
+                self.session(&client_id, |one| one.puback(id));
+                self.pump(&client_id, now);
+            }
+            Packet::Pubrec { id: packet } => {
+                self.session(&client_id, |one| one.pubrec(packet, now));
+                self.acknowledge(id, Packet::Pubrel { id: packet, dup: false }, now);
+            }
+            Packet::Pubcomp { id } => {
+                self.session(&client_id, |one| one.pubcomp(id));
+                self.pump(&client_id, now);
+            }
+            Packet::Subscribe { id: packet, filters, .. } => self.subscribe(id, &client_id, packet, filters, now),
+            Packet::Unsubscribe { id: packet, filters, .. } => {
+                self.session(&client_id, |one| {
+                    for filter in &filters {
+                        one.subscriptions.remove(filter);
+                    }
+                });
+                self.acknowledge(id, Packet::Unsuback { id: packet }, now);
+            }
+            Packet::Pingreq => self.acknowledge(id, Packet::Pingresp, now),
+            Packet::Disconnect => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.will = None;
+                }
+                self.close(id, now);
+            }
+            Packet::Connack { .. } | Packet::Suback { .. } | Packet::Unsuback { .. } | Packet::Pingresp => {
+                self.close(id, now);
+            }
+        }
+    }
+
+    fn connect(&mut self, id: ConnectionId, connect: Connect, now: Instant) {
+        let code = self.connack_code(id, &connect);
+        if code != 0 {
+            self.acknowledge(id, Packet::Connack { session_present: false, code }, now);
+            return self.close_refused(id, now);
+        }
+        let client_id = if connect.client_id.is_empty() { self.assigned_id() } else { connect.client_id };
+        if let Some(old) = self.subscribers.get(&client_id).and_then(|one| one.connection) {
+            self.close(old, now); // The newcomer wins, and the old one's will goes out (3.1.1 §3.1.4).
+        }
+        if connect.clean_session {
+            self.subscribers.remove(&client_id);
+        }
+        let session_present = self.subscribers.contains_key(&client_id);
+        let subscriber = self.subscribers.entry(client_id.clone()).or_default();
+        subscriber.clean = connect.clean_session;
+        subscriber.connection = Some(id);
+        let resumed = subscriber.resume(now);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = Phase::Connected;
+            connection.client_id.clone_from(&client_id);
+            connection.will = connect.will;
+            let patience = Duration::from_millis(1500 * u64::from(connect.keep_alive));
+            connection.patience = (!patience.is_zero()).then_some(patience);
+            connection.deadline = connection.patience.map(|patience| now + patience);
+        }
+        self.acknowledge(id, Packet::Connack { session_present, code: 0 }, now);
+        for packet in resumed {
+            self.write(id, packet, now);
+        }
+        self.pump(&client_id, now);
+    }
+
+    fn connack_code(&self, id: ConnectionId, connect: &Connect) -> u8 {
+        if !self.policy.levels.contains(&connect.level) {
+            return 1;
+        }
+        // An empty identifier asks for one (3.1.1, clean sessions only); 3.1 knows no such thing.
+        if connect.client_id.is_empty() && !(connect.level == Level::V311 && connect.clean_session) {
+            return 2;
+        }
+        let Some(connection) = self.connections.get(&id) else { return 3 };
+        self.policy.code_for(&ConnectRequest {
+            level: connect.level,
+            client_id: &connect.client_id,
+            keep_alive: connect.keep_alive,
+            username: connect.username.as_deref(),
+            password: connect.password.as_deref(),
+            peer: &connection.peer,
+        })
+    }
+
+    /// A refused client is closed after its CONNACK, also when that is held back.
+    fn close_refused(&mut self, id: ConnectionId, now: Instant) {
+        let held_back = self.delayed.values().any(|(owner, _)| *owner == id);
+        if !held_back {
+            return self.close(id, now);
+        }
+        let due = self.delayed.iter().filter(|(_, (owner, _))| *owner == id).map(|((due, _), _)| *due).max();
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.deadline = due.map(|due| due + Duration::from_millis(1));
+        }
+    }
+
+    fn published(&mut self, id: ConnectionId, client_id: &str, mut publish: Publish, now: Instant) {
+        let packet = publish.id.take();
+        publish.dup = false;
+        match (publish.qos, packet) {
+            (Qos::AtLeastOnce, Some(packet)) => {
+                self.route(publish, now);
+                self.acknowledge(id, Packet::Puback { id: packet }, now);
+            }
+            (Qos::ExactlyOnce, Some(packet)) => {
+                // Passed on when it first comes; the identifier is kept until PUBREL (3.1.1 §4.3.3, method B).
+                if self.session(client_id, |one| one.received.insert(packet)) == Some(true) {
+                    self.route(publish, now);
+                }
+                self.acknowledge(id, Packet::Pubrec { id: packet }, now);
+            }
+            _ => {
+                self.route(publish, now);
+            }
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        id: ConnectionId,
+        client_id: &str,
+        packet: u16,
+        filters: Vec<(String, Qos)>,
+        now: Instant,
+    ) {
+        let codes = filters.iter().map(|(_, qos)| qos.byte()).collect();
+        self.session(client_id, |one| one.subscriptions.extend(filters.iter().cloned()));
+        self.acknowledge(id, Packet::Suback { id: packet, codes }, now);
+        for (filter, granted) in filters {
+            let matching = |publish: &&Publish| filter_matches(&filter, &publish.topic);
+            let kept: Vec<_> = self.retained.values().filter(matching).cloned().collect();
+            for publish in kept {
+                self.deliver(client_id, &publish, granted, true, now);
+            }
+        }
+    }
+
+    fn session<T>(&mut self, client_id: &str, change: impl FnOnce(&mut Subscriber) -> T) -> Option<T> {
+        self.subscribers.get_mut(client_id).map(change)
+    }
+
+    fn assigned_id(&mut self) -> String {
+        self.assigned_ids += 1;
+        format!("auto-{}", self.assigned_ids)
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the codec and of both ends joined in memory.
