@@ -205,10 +205,12 @@ impl<'a> Place<'a> {
             (None, None) => None,
         };
         // Values inside the range are named, not added.
-        let inside = |v: &str| v.parse().is_ok_and(|n: i64| {
-            let (min, max) = self.range(name, param);
-            (min.is_some() || max.is_some()) && min.is_none_or(|m| n >= m) && max.is_none_or(|m| n <= m)
-        });
+        let inside = |v: &str| {
+            v.parse().is_ok_and(|n: i64| {
+                let (min, max) = self.range(name, param);
+                (min.is_some() || max.is_some()) && min.is_none_or(|m| n >= m) && max.is_none_or(|m| n <= m)
+            })
+        };
         let further = param.values.keys().filter(|v| !inside(v)).cloned();
         let words: Vec<String> = range.into_iter().chain(further).collect();
         if words.is_empty() { "a number".into() } else { or_list(&words) }
@@ -242,9 +244,11 @@ impl<'a> Place<'a> {
             }
         }
         match self.dialect.limits.line_len {
-            Some(max) if line.len() > max as usize => {
-                Err(self.bad("command line", format!("{} characters long", line.len()), format!("at most {max} characters")))
-            }
+            Some(max) if line.len() > max as usize => Err(self.bad(
+                "command line",
+                format!("{} characters long", line.len()),
+                format!("at most {max} characters"),
+            )),
             _ => Ok(line),
         }
     }
@@ -252,7 +256,11 @@ impl<'a> Place<'a> {
     pub(crate) fn bad_count(&self, given: usize, counts: &[usize], condition: &str) -> BadValue {
         let mut words: Vec<String> = counts.iter().map(ToString::to_string).collect();
         if !self.variant.repeat.is_empty() {
-            words.push(format!("{} more for each further ({})", self.variant.repeat.len(), self.variant.repeat.join(", ")));
+            words.push(format!(
+                "{} more for each further ({})",
+                self.variant.repeat.len(),
+                self.variant.repeat.join(", ")
+            ));
         }
         let when = if condition.is_empty() { String::new() } else { format!(" where {condition}") };
         let allowed = format!("{}{when}: {}", or_list(&words), self.variant.params.join(", "));

@@ -41,7 +41,8 @@ impl Catalogue {
     pub fn detect(&self, lines: &[&str]) -> Detection<'_> {
         let said = Identity::of(lines);
         let names: Vec<String> = [&said.model, &said.revision].into_iter().flatten().map(|t| plain(t)).collect();
-        let mut found: Vec<(usize, &Dialect)> = self.dialects().iter().filter_map(|d| Some((score(d, &names)?, d))).collect();
+        let mut found: Vec<(usize, &Dialect)> =
+            self.dialects().iter().filter_map(|d| Some((score(d, &names)?, d))).collect();
         let newest = |d: &Dialect| d.document.date.clone().unwrap_or_default();
         found.sort_by_key(|(score, d)| std::cmp::Reverse((*score, newest(d))));
         let best = found.first().map(|(score, _)| *score);
@@ -64,14 +65,7 @@ impl Catalogue {
                 }
             }
         };
-        Detection {
-            dialect,
-            manufacturer: said.manufacturer,
-            model: said.model,
-            revision: said.revision,
-            basis,
-            also,
-        }
+        Detection { dialect, manufacturer: said.manufacturer, model: said.model, revision: said.revision, basis, also }
     }
 }
 
@@ -181,8 +175,14 @@ mod tests {
 
     #[test]
     fn unknown_model_falls_back_to_its_family() {
-        assert_eq!((Some("lte_standard_a"), DetectionBasis::Family), id(&["Quectel", "EC801E", "Revision: EC801ECNCGR03"]));
-        assert_eq!((Some("lte_standard_a"), DetectionBasis::Manufacturer), id(&["Quectel", "UG96", "Revision: UG96LA"]));
+        assert_eq!(
+            (Some("lte_standard_a"), DetectionBasis::Family),
+            id(&["Quectel", "EC801E", "Revision: EC801ECNCGR03"])
+        );
+        assert_eq!(
+            (Some("lte_standard_a"), DetectionBasis::Manufacturer),
+            id(&["Quectel", "UG96", "Revision: UG96LA"])
+        );
         assert_eq!((None, DetectionBasis::Nothing), id(&["Acme", "OK"]));
     }
 }

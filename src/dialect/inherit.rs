@@ -196,12 +196,8 @@ impl<'a> Chain<'a> {
         let mut start = 0;
         loop {
             let by = links.last().map_or(wanted.as_str(), |l| l.source.name).to_string();
-            let fail = |message: String| LoadError {
-                file: format!("{by}.toml"),
-                line: None,
-                key: "parent".into(),
-                message,
-            };
+            let fail =
+                |message: String| LoadError { file: format!("{by}.toml"), line: None, key: "parent".into(), message };
             if links.iter().any(|l| l.source.name == wanted) {
                 return Err(fail(format!("`{wanted}` is among its own parents")));
             }

@@ -92,11 +92,7 @@ fn command(name: &str, command: &Command) -> Value {
 }
 
 fn max_response(max: &MaxResponse) -> Value {
-    Object::new()
-        .maybe("ms", max.ms)
-        .maybe("formula", max.formula.as_ref())
-        .maybe("default_ms", max.default_ms)
-        .done()
+    Object::new().maybe("ms", max.ms).maybe("formula", max.formula.as_ref()).maybe("default_ms", max.default_ms).done()
 }
 
 fn variant(name: &str, variant: &Variant) -> Value {
@@ -162,11 +158,7 @@ fn param(name: &str, param: &Param) -> Value {
 }
 
 /// Rows of a table; a code is a number, a range of reserved codes the text `9-255`.
-fn code_rows<'a>(
-    of: &'a str,
-    name: &'a str,
-    rows: &'a IndexMap<String, CodeRow>,
-) -> impl Iterator<Item = Value> + 'a {
+fn code_rows<'a>(of: &'a str, name: &'a str, rows: &'a IndexMap<String, CodeRow>) -> impl Iterator<Item = Value> + 'a {
     rows.iter().map(move |(code, row)| {
         let code = code.parse::<i64>().map_or_else(|_| json!(code), |number| json!(number));
         Object::new()
@@ -303,18 +295,28 @@ mod tests {
     #[test]
     fn json_holds_the_facts_where_the_suite_looks_for_them() {
         let json = catalogue().get("ecx00u_egx00u").expect("is built in").to_json();
-        assert_eq!(json!({ "id": "ecx00u_egx00u", "title": "ECx00U&EGx00U Series MQTT Application Note", "version": "1.0", "date": "2021-05-24" }), json["document"]);
+        assert_eq!(
+            json!({ "id": "ecx00u_egx00u", "title": "ECx00U&EGx00U Series MQTT Application Note", "version": "1.0", "date": "2021-05-24" }),
+            json["document"]
+        );
         let cfg = &json["commands"][0];
         assert_eq!(json!("AT+QMTCFG"), cfg["name"]);
         assert_eq!(json!({ "ms": 300 }), cfg["max_response"]);
         assert_eq!(json!("version"), cfg["variants"][0]["key"]);
         assert_eq!(json!([1, 2]), cfg["variants"][0]["counts"]);
         assert_eq!(json!({ "3": "MQTT 3.1", "4": "MQTT 3.1.1" }), cfg["params"][1]["values"]);
-        assert_eq!((json!(3), json!("underline")), (cfg["params"][1]["default"].clone(), cfg["params"][1]["default_source"].clone()));
-        let sub = json["commands"].as_array().and_then(|c| c.iter().find(|c| c["name"] == "AT+QMTSUB")).expect("is there");
+        assert_eq!(
+            (json!(3), json!("underline")),
+            (cfg["params"][1]["default"].clone(), cfg["params"][1]["default_source"].clone())
+        );
+        let sub =
+            json["commands"].as_array().and_then(|c| c.iter().find(|c| c["name"] == "AT+QMTSUB")).expect("is there");
         assert_eq!(json!({ "formula": "pkt_timeout*retry_times", "default_ms": 15000 }), sub["max_response"]);
         assert_eq!(json!(["topic", "qos"]), sub["variants"][0]["repeat"]);
-        assert_eq!(json!({ "table": "QMTSTAT err_code", "code": 5, "meaning": json["error_codes"][4]["meaning"], "remedy": json["error_codes"][4]["remedy"] }), json["error_codes"][4]);
+        assert_eq!(
+            json!({ "table": "QMTSTAT err_code", "code": 5, "meaning": json["error_codes"][4]["meaning"], "remedy": json["error_codes"][4]["remedy"] }),
+            json["error_codes"][4]
+        );
         assert_eq!(json!("idle"), json["examples"][0]["setup"]);
         assert!(json["surroundings"].as_array().is_some_and(|s| s.iter().any(|c| c["name"] == "AT+QFUPL")));
     }

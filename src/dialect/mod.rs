@@ -18,8 +18,11 @@ pub mod lookup;
 pub mod matching;
 pub mod reference;
 pub mod schema;
+mod text;
 pub mod validate;
 
+#[cfg(test)]
+mod check_tests;
 #[cfg(test)]
 mod load_tests;
 

@@ -50,7 +50,8 @@ pub(crate) fn validate(dialect: &Dialect, name: &str) -> Result<(), Flaw> {
         }
         ids.push(&example.id);
         for step in &example.steps {
-            if step.send.is_none() && step.expect.is_empty() && step.payload.is_none() && step.payload_source.is_none() {
+            if step.send.is_none() && step.expect.is_empty() && step.payload.is_none() && step.payload_source.is_none()
+            {
                 return flaw(&["examples"], format!("a step of `{}` neither sends nor expects", example.id));
             }
         }
@@ -88,11 +89,17 @@ fn check_command(path: &[&str], command: &Command) -> Result<(), Flaw> {
             return at("counts", format!("{count} parameters may be given, but {} are listed", variant.params.len()));
         }
         if variant.required > variant.params.len() {
-            return at("required", format!("{} are required, but {} are listed", variant.required, variant.params.len()));
+            return at(
+                "required",
+                format!("{} are required, but {} are listed", variant.required, variant.params.len()),
+            );
         }
         for (condition, counts) in &variant.counts_when {
             if !is_condition(condition, command) || beyond(counts).is_some() {
-                return at("counts_when", format!("`{condition}` is no `parameter=number`, or its counts are too large"));
+                return at(
+                    "counts_when",
+                    format!("`{condition}` is no `parameter=number`, or its counts are too large"),
+                );
             }
         }
         if let Some(bad) = variant.forbid.iter().flatten().find(|c| !is_condition(c, command)) {
