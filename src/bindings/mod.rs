@@ -6,6 +6,7 @@
 
 use pyo3::prelude::*;
 
+mod catalogue;
 mod client;
 mod errors;
 mod events;
@@ -20,6 +21,12 @@ mod wait;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::bindings::catalogue::catalogue_json;
+    #[pymodule_export]
+    use crate::bindings::catalogue::dialects;
+    #[pymodule_export]
+    use crate::bindings::catalogue::reference;
     #[pymodule_export]
     use crate::bindings::client::NativeClient;
     #[pymodule_export]

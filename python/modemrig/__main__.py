@@ -1,0 +1,7 @@
+"""``python -m modemrig`` is the command ``modemrig``."""
+
+import sys
+
+from modemrig.cli import main
+
+sys.exit(main())

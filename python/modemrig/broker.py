@@ -1,0 +1,176 @@
+"""The bench broker: an MQTT broker as a test instrument, in this process and on this machine only.
+
+Not a product: it forgets everything when it stops. What it can do that others cannot: refuse with a chosen code, and say
+exactly which packets crossed its wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from modemrig import _native
+
+__all__ = ["BenchBroker", "Certificates", "RecordedPacket"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPacket:
+    """A packet that crossed the broker's wire."""
+
+    time: float
+    """When, in seconds since the broker started."""
+    connection: int
+    """Which connection, numbered from 1 in the order they came."""
+    client_id: str | None
+    """Who, once the CONNECT was read."""
+    direction: str
+    """``rx``: the broker received it; ``tx``: it sent it."""
+    kind: str
+    """``CONNECT``, ``PUBLISH``, …"""
+    text: str
+    """The packet's fields in a line; passwords are covered."""
+    data: bytes = field(repr=False)
+    """The packet, byte for byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """A certificate authority and what it signed, made on the spot, in PEM."""
+
+    ca_pem: str
+    """Certificate of the authority."""
+    server_cert_pem: str
+    """Certificate of the broker."""
+    server_key_pem: str = field(repr=False)
+    """Its key."""
+    client_cert_pem: str
+    """Certificate of a client."""
+    client_key_pem: str = field(repr=False)
+    """Its key."""
+
+    @staticmethod
+    def generate() -> Certificates:
+        """Make a new authority with a server (for localhost) and a client."""
+        return Certificates(*_native.generate_certificates())
+
+    def write(self, folder: Path) -> dict[str, Path]:
+        """Write the five files, keys readable by the owner only; returns their paths by field name without ``_pem``."""
+        paths = {}
+        for name in self.__slots__:
+            path = folder / f"{name.removesuffix('_pem')}.pem"
+            path.touch(mode=0o600 if "key" in name else 0o644)
+            path.write_text(getattr(self, name), encoding="ascii")
+            paths[name.removesuffix("_pem")] = path
+        return paths
+
+
+class BenchBroker:
+    """A running broker on free ports of this machine; use it in a ``with`` block.
+
+    >>> import modemrig
+    >>> with modemrig.BenchBroker() as broker:
+    ...     broker.host
+    '127.0.0.1'
+    """
+
+    def __init__(
+        self, *, users: Mapping[str, str] | None = None, require_client_cert: bool = False, refuse_with: int | None = None
+    ) -> None:
+        """Start it.
+
+        Args:
+            users: passwords by user name; ``None`` lets everybody in.
+            require_client_cert: refuse a TLS connection without a client certificate.
+            refuse_with: answer every CONNECT with this CONNACK code.
+        """
+        self._native = _native.BenchBroker()
+        if users is not None:
+            self.set_users(users)
+        if require_client_cert:
+            self.require_client_cert = True
+        if refuse_with is not None:
+            self.refuse_with(refuse_with)
+
+    @property
+    def host(self) -> str:
+        """Its address."""
+        return self._native.host()
+
+    @property
+    def port(self) -> int:
+        """The port for plain MQTT."""
+        return self._native.port()
+
+    @property
+    def tls_port(self) -> int:
+        """The port for MQTT over TLS."""
+        return self._native.tls_port()
+
+    @property
+    def certificates(self) -> Certificates:
+        """Everything its TLS side uses."""
+        return Certificates(*self._native.certificates())
+
+    @property
+    def ca_pem(self) -> str:
+        """Certificate of the authority that signed the broker's."""
+        return self.certificates.ca_pem
+
+    @property
+    def client_cert_pem(self) -> str:
+        """Certificate of a client the broker accepts."""
+        return self.certificates.client_cert_pem
+
+    @property
+    def client_key_pem(self) -> str:
+        """Its key."""
+        return self.certificates.client_key_pem
+
+    def ca_file(self, path: str | Path) -> Path:
+        """Write the authority's certificate to a file; returns its path."""
+        path = Path(path)
+        path.write_text(self.ca_pem, encoding="ascii")
+        return path
+
+    def record(self) -> list[RecordedPacket]:
+        """Every packet so far, in the order in which they crossed the wire."""
+        return [RecordedPacket(*row) for row in self._native.record()]
+
+    def refuse_with(self, code: int | None) -> None:
+        """Answer every CONNECT from now on with this CONNACK code (1 to 5); ``None`` ends it."""
+        self._native.refuse_with(code)
+
+    def set_users(self, users: Mapping[str, str] | None) -> None:
+        """Let in only these users, passwords by name; ``None`` lets everybody in."""
+        self._native.set_users(None if users is None else dict(users))
+
+    @property
+    def require_client_cert(self) -> bool:
+        """Whether a TLS connection without a client certificate is refused."""
+        return self._native.requires_client_cert()
+
+    @require_client_cert.setter
+    def require_client_cert(self, required: bool) -> None:
+        self._native.require_client_cert(required)
+
+    def forget_sessions(self) -> None:
+        """Forget sessions, retained messages and queued messages, as a broker without a disk does when it restarts."""
+        self._native.forget_sessions()
+
+    def stop(self) -> None:
+        """Close every connection and stop; no thread is left. Idempotent."""
+        self._native.stop()
+
+    def __enter__(self) -> BenchBroker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"BenchBroker({self.host}:{self.port}, TLS {self.tls_port})"

@@ -1,0 +1,450 @@
+"""The command ``modemrig``: what a person at a terminal, or a Makefile, asks for. Everything it does is in the library.
+
+Exit codes: 0 done, 1 an error that one line says, 2 a word of the command line that makes no sense, 130 Ctrl-C. ``hil`` ends
+with pytest's codes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+from modemrig.errors import ModemrigError
+
+if TYPE_CHECKING:
+    from modemrig.events import Identity
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    words, behind_dashes = _split_at_dashes(words)
+    parser = _parser()
+    options = parser.parse_args(words)
+    if behind_dashes and options.run is not _hil:
+        parser.error("only 'modemrig hil' takes words behind --")
+    options.behind_dashes = behind_dashes
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        code = run(options)
+        sys.stdout.flush()
+    except ModemrigError as error:
+        print(f"modemrig: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except OSError as error:
+        print(f"modemrig: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return code
+
+
+def _split_at_dashes(words: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in words:
+        return words, []
+    place = words.index("--")
+    return words[:place], words[place + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="modemrig",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Drive and test the MQTT service inside cellular modules.",
+        epilog="""\
+first steps, without any hardware:
+  modemrig hil                              run every documented example on five virtual modules
+  modemrig virtual ecx00u_egx00u            a module on a pseudo-terminal, for any terminal program
+  modemrig catalogue                        the dialects; 'modemrig catalogue ID' is a reference to read
+
+with a module on a port:
+  modemrig ports                            what is plugged in, and who holds it
+  modemrig identify /dev/ttyUSB2            is this the AT interface, at which speed, which module
+  modemrig hil --rig rig.toml               run the suite on the rig you describe
+
+'modemrig COMMAND --help' says more about each.""",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_ports(commands)
+    _add_identify(commands)
+    _add_catalogue(commands)
+    _add_virtual(commands)
+    _add_decode(commands)
+    _add_hil(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; an action, so that the extension module is loaded only when asked."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        import modemrig
+
+        print(f"modemrig {modemrig.__version__}")
+        parser.exit()
+
+
+def _command(
+    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int], text: str, examples: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=text,
+        epilog=f"examples:\n{examples}",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+# ---------------------------------------------------------------------------------------------------------------- ports
+
+
+def _add_ports(commands: Any) -> None:
+    _command(
+        commands,
+        "ports",
+        "list the serial ports of this computer",
+        _ports,
+        "List the serial ports of this computer, what the adapters say of themselves, and who holds each port.\n"
+        "The names below /dev/serial survive a reboot; use them in rig files.",
+        "  modemrig ports",
+    )
+
+
+def _ports(_: argparse.Namespace) -> int:
+    import modemrig
+
+    found = modemrig.ports()
+    if not found:
+        print("modemrig: no serial port found; is the module powered and its USB cable in?", file=sys.stderr)
+    for port in found:
+        facts = [port.description, port.usb and f"[{port.usb}]", port.holder and f"held by {port.holder}"]
+        print(f"{port.path:16} {'  '.join(fact for fact in facts if fact)}".rstrip())
+        for link in port.links:
+            print(f"{'':16} {link}")
+    return 0
+
+
+# ------------------------------------------------------------------------------------------------------------- identify
+
+
+def _add_identify(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "identify",
+        "say what is behind a port",
+        _identify,
+        "Try the usual speeds and say what answers: a module with its identity and dialect, or another interface of\n"
+        "one (NMEA, diagnostic). Exits with 0 when a module answers AT, with 1 otherwise.",
+        "  modemrig identify /dev/ttyUSB2\n  modemrig identify tcp://10.0.0.5:4001",
+    )
+    parser.add_argument("port", metavar="PORT", help="/dev/ttyUSB2, tcp://host:port, rfc2217://host:port")
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="how long to try in all, in seconds")
+
+
+_NOT_AT = {
+    "nmea": "an NMEA interface: it sends positions; the AT interface of the same module is another port",
+    "diagnostic": "a diagnostic interface: binary frames; the AT interface of the same module is another port",
+    "unknown": "something sends, but no AT answer, no NMEA and no diagnostic frames",
+    "silent": "nothing answers at any speed tried; is the module on, and is this its AT interface?",
+}
+
+
+def _identify(options: argparse.Namespace) -> int:
+    import modemrig
+
+    report = modemrig.identify(options.port, timeout_s=options.timeout)
+    if report.identity is None:
+        print(f"{report.port}: {_NOT_AT.get(report.kind, report.kind)}")
+        return 1
+    print(f"{report.port}: a module answers at {report.baud} bits per second")
+    _print_identity(report.identity)
+    return 0
+
+
+def _print_identity(identity: Identity) -> None:
+    for name in ("manufacturer", "model", "revision", "imei", "dialect"):
+        print(f"  {name:12} {getattr(identity, name) or 'not known'}")
+
+
+# ------------------------------------------------------------------------------------------------------------ catalogue
+
+
+def _add_catalogue(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "catalogue",
+        "print what a vendor's document says",
+        _catalogue,
+        "Without ID: list the dialects. With ID: a reference of its commands, ranges, times, codes and examples,\n"
+        "each with the section of the document it comes from.",
+        "  modemrig catalogue\n  modemrig catalogue sim7028 | less\n"
+        "  modemrig catalogue ecx00u_egx00u --json | jq '.commands[].name'",
+    )
+    parser.add_argument("id", nargs="?", metavar="ID", help="a dialect; without it, the list")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def _catalogue(options: argparse.Namespace) -> int:
+    import json
+
+    import modemrig
+    from modemrig import _native
+
+    if options.id is not None:
+        print(_native.catalogue_json(options.id) if options.json else _native.reference(options.id).rstrip("\n"))
+        return 0
+    documents = [modemrig.catalogue(dialect) for dialect in modemrig.dialects()]
+    if options.json:
+        print(json.dumps([document["document"] for document in documents], ensure_ascii=False))
+        return 0
+    for document in documents:
+        about = document["document"]
+        version = f", version {about['version']}" if about.get("version") else ""
+        print(f"{about['id']:22} {about['title']}{version}")
+        print(f"{'':22} {_count(document, 'commands')}, {_count(document, 'examples')}")
+    return 0
+
+
+def _count(document: dict[str, Any], what: str) -> str:
+    number = len(document[what])
+    return f"{number} {what if number != 1 else what.removesuffix('s')}"
+
+
+# -------------------------------------------------------------------------------------------------------------- virtual
+
+
+def _add_virtual(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "virtual",
+        "run virtual modules until Ctrl-C",
+        _virtual,
+        "Run virtual modules, each on a pseudo-terminal of its own, with a real MQTT broker behind them. Any program\n"
+        "that opens a serial port can talk to one. Every host name a module dials leads to the broker (port 1883 to\n"
+        "its plain port, 8883 to its TLS port), so the documents' examples run as printed.",
+        "  modemrig virtual ecx00u_egx00u              then, elsewhere: tio /dev/pts/5\n"
+        "  modemrig virtual sim7028 --count 4\n"
+        "  modemrig virtual bc35g_bc28 --broker 127.0.0.1:1883 --link /tmp/module\n"
+        "  modemrig virtual lte_standard_a --quirk prompt_on_own_line",
+    )
+    parser.add_argument("dialect", nargs="?", metavar="DIALECT", help="one of 'modemrig catalogue'")
+    parser.add_argument("--count", type=_positive, default=1, metavar="N", help="how many modules (default 1)")
+    parser.add_argument(
+        "--broker", default="bench", metavar="B", help="bench: one of our own (default); or host:port of another"
+    )
+    parser.add_argument("--link", metavar="PATH", help="a symbolic link to the port; PATH-1, PATH-2, … with --count")
+    parser.add_argument("--no-redirect", action="store_true", help="host names lead where the real resolver says")
+    parser.add_argument("--tcp", action="store_true", help="listen on a TCP port instead of a pseudo-terminal")
+    parser.add_argument("--speed", type=_factor, default=1.0, metavar="F", help="run timers F times as fast (default 1)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of whatever is random (default 0)")
+    parser.add_argument("--quirk", action="append", default=[], metavar="NAME", help="a departure from the document")
+    parser.add_argument("--list-faults", action="store_true", help="list the faults a module can be given, and end")
+    parser.add_argument("--list-quirks", action="store_true", help="list the quirks, and end")
+    parser.set_defaults(parser=parser)
+
+
+def _virtual(options: argparse.Namespace) -> int:
+    import contextlib
+    import tempfile
+    from pathlib import Path
+
+    import modemrig
+    from modemrig import _native
+
+    if options.list_faults or options.list_quirks:
+        rows = _native.faults() if options.list_faults else _native.quirks()
+        for name, text in rows:
+            print(f"{name:28} {text}")
+        return 0
+    if options.dialect is None:
+        options.parser.error(f"say which dialect: {', '.join(modemrig.dialects())}")
+
+    _end_on_sigterm()
+    with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
+        broker: modemrig.BenchBroker | str | None = None
+        if not options.no_redirect:
+            broker = options.broker
+            if broker == "bench":
+                broker = stack.enter_context(modemrig.BenchBroker())
+        for link in _links(options.link, options.count):
+            module = stack.enter_context(
+                modemrig.VirtualModule(
+                    options.dialect,
+                    broker=broker,
+                    redirect=not options.no_redirect,
+                    link=link,
+                    tcp=options.tcp,
+                    speed=options.speed,
+                    seed=options.seed,
+                    quirks=tuple(options.quirk),
+                )
+            )
+            print(f"{options.dialect}  IMEI {module.imei}  port {module.path}" + (f"  link {link}" if link else ""))
+        if isinstance(broker, modemrig.BenchBroker):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="modemrig-"))
+            authority = broker.ca_file(Path(folder) / "ca.pem")
+            print(f"broker  {broker.host}:{broker.port} plain  {broker.host}:{broker.tls_port} TLS  CA file {authority}")
+        elif broker is not None:
+            print(f"broker  {broker}")
+        else:
+            print("broker  whatever the real resolver finds")
+        print("Ctrl-C ends it.", flush=True)
+        _wait_for_ever()
+    return 0
+
+
+def _links(link: str | None, count: int) -> Iterator[str | None]:
+    for number in range(1, count + 1):
+        yield link if link is None or count == 1 else f"{link}-{number}"
+
+
+def _end_on_sigterm() -> None:
+    """Make SIGTERM end the program as Ctrl-C does: modules stopped, links removed."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _wait_for_ever() -> NoReturn:
+    import threading
+
+    never = threading.Event()
+    while True:
+        never.wait()
+
+
+# --------------------------------------------------------------------------------------------------------------- decode
+
+
+def _add_decode(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "decode",
+        "print the events in a transcript",
+        _decode,
+        "Print what happened in a transcript, event by event: finals, results, messages, lost connections.",
+        "  modemrig decode slot-1.jsonl\n  modemrig decode slot-1.jsonl --json | jq 'select(.e == \"msg\")'\n"
+        "  modemrig decode -                           from standard input",
+    )
+    parser.add_argument("file", metavar="FILE", help="a transcript; - is standard input")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+
+
+def _decode(options: argparse.Namespace) -> int:
+    import json
+
+    import modemrig
+
+    events = modemrig.decode(_lines_of_stdin(sys.stdin.buffer) if options.file == "-" else options.file)
+    for event in events:
+        if options.json:
+            print(json.dumps(event, ensure_ascii=False))
+        else:
+            fields = "  ".join(f"{name}={_shown(value)}" for name, value in event.items() if name != "e")
+            print(f"{event['e']:12} {fields}".rstrip())
+    return 0
+
+
+def _lines_of_stdin(stream: IO[bytes]) -> list[str]:
+    return stream.read().decode("utf-8").splitlines()
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        text = repr(value)
+        return text if len(text) <= 100 else f"{text[:80]}… ({len(value)} bytes)"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+# ------------------------------------------------------------------------------------------------------------------ hil
+
+
+def _add_hil(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "hil",
+        "run the hardware-in-the-loop suite",
+        _hil,
+        "Run every documented example, and more, on the modules of a rig. What stands behind -- goes to pytest; the\n"
+        "exit code is pytest's: 0 all passed, 1 some failed, 5 nothing selected.",
+        "  modemrig hil                                five virtual modules, one for each document\n"
+        "  modemrig hil --rig virtual:sim7028          one virtual module\n"
+        "  modemrig hil --rig rig.toml --slot slot-1   a slot of your rig\n"
+        "  modemrig hil --broker 127.0.0.1:1883        another broker\n"
+        "  modemrig hil -- -k 5.1 -x --junitxml=result.xml",
+    )
+    parser.add_argument("--rig", metavar="RIG", help="virtual (default), virtual:DIALECT, or a rig file")
+    parser.add_argument("--broker", metavar="B", help="bench, mosquitto, or host:port; default: what the rig says")
+    parser.add_argument("--slot", metavar="NAME", action="append", default=[], help="only this slot (may be repeated)")
+
+
+def _hil(options: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    missing = [name for name, module in (("pytest", "pytest"), ("paho-mqtt", "paho")) if find_spec(module) is None]
+    if missing:
+        print(
+            f"modemrig: the suite needs {' and '.join(missing)}, which come with the extra: pip install 'modemrig[hil]'",
+            file=sys.stderr,
+        )
+        return 1
+    import pytest
+
+    words = ["--pyargs", "modemrig.hil"]
+    for name in ("rig", "broker"):
+        value = getattr(options, name)
+        if value is not None:
+            words += [f"--{name}", value]
+    for slot in options.slot:
+        words += ["--slot", slot]
+    return int(pytest.main([*words, *options.behind_dashes]))
+
+
+# ----------------------------------------------------------------------------------------------------------- word types
+
+
+def _positive(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of at least 1")
+    return int(word)
+
+
+def _seconds(word: str) -> float:
+    return _number(word, "a number of seconds above 0")
+
+
+def _factor(word: str) -> float:
+    return _number(word, "a factor above 0")
+
+
+def _number(word: str, what: str) -> float:
+    try:
+        number = float(word)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{word!r} is not {what}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

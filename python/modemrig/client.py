@@ -1,0 +1,303 @@
+"""One of the MQTT clients inside a module, and the session it holds. The same for every dialect.
+
+Handles are cheap, may be used from any thread, and all handles to one client share its queue of messages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from modemrig.errors import LinkError, ModemrigError
+from modemrig.events import LateResult, LostConnection, Tls, Will
+
+if TYPE_CHECKING:
+    from modemrig import _native
+    from modemrig._native import Message
+    from modemrig.modem import Modem
+
+__all__ = ["Client", "Receipt", "Session"]
+
+Payload = bytes | bytearray | memoryview | str
+
+
+class Receipt:
+    """The promise of the result of one publish. Dropping it forgets the result, not the publish."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: _native.Receipt) -> None:
+        self._native = native
+
+    def wait(self, timeout_s: float | None = None) -> LateResult:
+        """Wait for the result; the same answer every time. Without a time: the documented maximum.
+
+        Raises:
+            RequestFailed: the module gave up on the packet.
+            NoAnswer: nothing came in time.
+        """
+        return LateResult(*self._native.wait(timeout_s))
+
+    @property
+    def done(self) -> bool:
+        """Whether the result is there."""
+        return self._native.outcome() != (None, None)
+
+    @property
+    def result(self) -> LateResult | None:
+        """The result; ``None`` while it is awaited, and when the publish failed."""
+        result, _ = self._native.outcome()
+        return None if result is None else LateResult(*result)
+
+    @property
+    def error(self) -> ModemrigError | None:
+        """Why the publish failed; ``None`` while its result is awaited, and when it succeeded."""
+        return self._native.outcome()[1]
+
+    @property
+    def msgid(self) -> int:
+        """The packet identifier; 0 for QoS 0."""
+        return self._native.msgid()
+
+    def __repr__(self) -> str:
+        result, error = self._native.outcome()
+        state = "failed" if error else "pending" if result is None else "done"
+        return f"Receipt(msgid={self.msgid}, {state})"
+
+
+class Client:
+    """A client inside the module; get one with ``modem.client(index)``."""
+
+    def __init__(self, modem: Modem, native: _native.Client) -> None:
+        self._modem = modem
+        self._native = native
+
+    @property
+    def index(self) -> int:
+        """Its number on the wire."""
+        return self._native.index()
+
+    @property
+    def modem(self) -> Modem:
+        """The module it is in."""
+        return self._modem
+
+    @property
+    def state(self) -> str:
+        """Where it stands, as far as the module's lines tell: ``closed``, ``open``, ``connected``, …"""
+        return self._native.state()
+
+    def configure(self, *, timeout_s: float | None = None, **settings: Any) -> None:
+        """Write settings; all are checked before the first is written.
+
+        A setting goes by its documented key (``timeout=(5, 3, 0)``), by a documented parameter (``pkt_timeout=5``), or by a
+        name that every dialect knows: ``version="3.1.1"``, ``keepalive_s=60``, ``clean_session=True``, ``packet_timeout_s``,
+        ``will=Will(…)``.
+
+        Raises:
+            BadValue: a value no document allows.
+            Unsupported: the module's dialect has no such setting.
+        """
+        self._native.configure({name: _wire(value) for name, value in settings.items()}, timeout_s)
+
+    def settings(self, *, timeout_s: float | None = None) -> dict[str, dict[str, Any]]:
+        """Ask the module for every setting it can be asked for: parameters by documented key."""
+        return self._native.settings(timeout_s)
+
+    def setting(self, name: str, *, timeout_s: float | None = None) -> Any:
+        """Ask for one setting by documented key (its parameters), or for one value by parameter or common name."""
+        values = self._native.setting(name, timeout_s)
+        return values[name] if list(values) == [name] else values
+
+    def open(self, host: str, port: int, tls: Tls | int | None = None, *, timeout_s: float | None = None) -> None:
+        """Open the socket to the broker, named as the module's network sees it.
+
+        Args:
+            host: name or address.
+            port: TCP port.
+            tls: what the TLS context gets, or the index of one that is set up already.
+            timeout_s: by default the documented maximum.
+
+        Raises:
+            OpenFailed: with the documented meaning of the module's code.
+        """
+        if isinstance(tls, Tls):
+            self._modem.tls_context(
+                tls.context,
+                ca=tls.ca,
+                client_cert=tls.client_cert,
+                client_key=tls.client_key,
+                verify=tls.verify or ("mutual" if tls.client_cert else "server" if tls.ca else "none"),
+                ignore_local_time=tls.ignore_local_time,
+                sni=tls.sni,
+            )
+            tls = tls.context
+        self._native.open(host, port, tls, timeout_s)
+
+    def connect(
+        self,
+        client_id: str,
+        username: str | None = None,
+        password: str | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Start the MQTT session.
+
+        Raises:
+            BrokerRefused: with the CONNACK code and its meaning.
+        """
+        self._native.connect(client_id, username, password, timeout_s)
+
+    def subscribe(self, topics: Mapping[str, int], *, timeout_s: float | None = None) -> dict[str, int | None]:
+        """Subscribe to ``{topic filter: qos}``; returns the granted QoS, ``None`` where the module does not say.
+
+        Raises:
+            BrokerRefused: a topic filter was refused (128).
+        """
+        return dict(self._native.subscribe(list(topics.items()), timeout_s))
+
+    def unsubscribe(self, topics: Iterable[str], *, timeout_s: float | None = None) -> None:
+        """End subscriptions."""
+        self._native.unsubscribe([topics] if isinstance(topics, str) else list(topics), timeout_s)
+
+    def publish(
+        self, topic: str, payload: Payload, qos: int = 0, retain: bool = False, *, timeout_s: float | None = None
+    ) -> Receipt:
+        """Hand a message to the module and return without waiting for the broker.
+
+        Up to five may be in flight; with five it waits for room. The payload may hold any bytes; text is sent as UTF-8.
+        """
+        return Receipt(self._native.publish(topic, _bytes(payload), qos, retain, timeout_s))
+
+    def publish_many(self, messages: Iterable[Iterable[Any]], *, timeout_s: float | None = None) -> list[Receipt]:
+        """Publish a batch of ``(topic, payload[, qos[, retain]])`` in one call, the window always full.
+
+        Returns one receipt for each message, in order, once the last was handed over.
+        """
+        return [Receipt(native) for native in self._native.publish_many([_outgoing(*m) for m in messages], timeout_s)]
+
+    def messages(self, timeout_s: float | None = None) -> Iterator[Message]:
+        """Iterate over incoming messages; ends when none came for ``timeout_s``, and never without it.
+
+        Leaving the loop loses nothing: the next iterator goes on where this one stopped.
+
+        Raises:
+            ConnectionLost: the connection is gone, and every message before that was handed out.
+        """
+        return self._native.messages(timeout_s)
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped because nobody took them in time."""
+        return self._native.dropped()
+
+    def connection_lost(self, timeout_s: float | None = None) -> LostConnection | None:
+        """Wait until the connection is lost; ``None`` when the time is over. Each loss is reported once."""
+        lost = self._native.connection_lost(timeout_s)
+        return None if lost is None else LostConnection(*lost)
+
+    def disconnect(self, *, timeout_s: float | None = None) -> None:
+        """End the MQTT session."""
+        self._native.disconnect(timeout_s)
+
+    def close(self, *, timeout_s: float | None = None) -> None:
+        """Give the socket back; harmless where nothing is open."""
+        self._native.close(timeout_s)
+
+    def session(
+        self,
+        host: str,
+        port: int,
+        client_id: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        tls: Tls | int | None = None,
+        timeout_s: float | None = None,
+    ) -> Session:
+        """A session as a context manager: opened and connected inside, disconnected and closed behind it."""
+        return Session(self, host, port, client_id, username, password, tls, timeout_s)
+
+    def __repr__(self) -> str:
+        return f"Client({self.index}, {self.state}, port={self._modem.port!r})"
+
+
+class Session:
+    """What a client can do while it is connected; made by ``client.session(…)``."""
+
+    def __init__(
+        self,
+        client: Client,
+        host: str,
+        port: int,
+        client_id: str,
+        username: str | None,
+        password: str | None,
+        tls: Tls | int | None,
+        timeout_s: float | None,
+    ) -> None:
+        self.client = client
+        """The client that holds the session."""
+        self._where = (host, port, tls)
+        self._who = (client_id, username, password)
+        self._timeout_s = timeout_s
+        self.subscribe = client.subscribe
+        self.unsubscribe = client.unsubscribe
+        self.publish = client.publish
+        self.publish_many = client.publish_many
+        self.messages = client.messages
+        self.connection_lost = client.connection_lost
+
+    @property
+    def state(self) -> str:
+        """The client's state."""
+        return self.client.state
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped because nobody took them in time."""
+        return self.client.dropped
+
+    def __enter__(self) -> Session:
+        host, port, tls = self._where
+        self.client.open(host, port, tls, timeout_s=self._timeout_s)
+        try:
+            self.client.connect(*self._who, timeout_s=self._timeout_s)
+        except BaseException:
+            with contextlib.suppress(ModemrigError):
+                self.client.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A link that is gone can give nothing back; and what went wrong inside matters more than what then fails here.
+        tolerated: type[Exception] = LinkError if error is None else ModemrigError
+        with contextlib.suppress(tolerated):
+            if self.client.state == "connected":
+                self.client.disconnect()
+        with contextlib.suppress(tolerated):
+            self.client.close()
+
+    def __repr__(self) -> str:
+        host, port, _ = self._where
+        return f"Session({host!r}, {port}, client_id={self._who[0]!r}, {self.state})"
+
+
+def _bytes(payload: Payload) -> bytes:
+    return payload.encode() if isinstance(payload, str) else bytes(payload)
+
+
+def _outgoing(topic: str, payload: Payload, qos: int = 0, retain: bool = False) -> tuple[str, bytes, int, bool]:
+    return topic, _bytes(payload), qos, retain
+
+
+def _wire(value: Any) -> Any:
+    """A setting as the engine takes it."""
+    if isinstance(value, Will):
+        return (value.topic, _bytes(value.payload), value.qos, value.retain)
+    return value

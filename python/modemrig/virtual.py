@@ -1,0 +1,108 @@
+"""A virtual module: the other end of the line, without hardware.
+
+It speaks the dialect of its document on a pseudo-terminal, and real MQTT over TCP and TLS on its network side.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from types import TracebackType
+
+from modemrig import _native
+from modemrig.broker import BenchBroker
+from modemrig.errors import BadValue
+
+__all__ = ["VirtualModule"]
+
+
+class VirtualModule:
+    """A running virtual module; use it in a ``with`` block.
+
+    >>> import modemrig
+    >>> with modemrig.BenchBroker() as broker, modemrig.VirtualModule("bc35g_bc28", broker=broker) as module:
+    ...     with modemrig.open(module.path) as modem:
+    ...         modem.dialect
+    'bc35g_bc28'
+    """
+
+    def __init__(
+        self,
+        dialect: str,
+        *,
+        broker: BenchBroker | str | None = None,
+        redirect: bool = True,
+        link: str | os.PathLike[str] | None = None,
+        tcp: bool = False,
+        imei: str | None = None,
+        speed: float = 1.0,
+        seed: int = 0,
+        quirks: Iterable[str] = (),
+    ) -> None:
+        """Start it.
+
+        Args:
+            dialect: one of ``modemrig.dialects()``.
+            broker: where every host name leads: a ``BenchBroker``, ``"host:port"``, or ``"host:port:tls_port"``. Without one,
+                names are resolved as this computer does it.
+            redirect: ``False`` uses the real resolver in spite of ``broker``.
+            link: a symbolic link to the port.
+            tcp: listen on a TCP port instead of a pseudo-terminal; ``path`` is then ``tcp://…``.
+            imei: its serial number; by default made from dialect and seed.
+            speed: timers run this many times as fast.
+            seed: of whatever is random.
+            quirks: named departures from the document.
+
+        Raises:
+            Unsupported: there is no such dialect or quirk.
+        """
+        self.dialect = dialect
+        """The dialect it speaks."""
+        address = None
+        if redirect and broker is not None:
+            address = _address(broker)
+        self._native = _native.VirtualModule(
+            dialect,
+            address,
+            None if link is None else os.fspath(link),
+            tcp,
+            imei,
+            speed,
+            seed,
+            list(quirks),
+        )
+
+    @property
+    def path(self) -> str:
+        """The port to open."""
+        return self._native.path()
+
+    @property
+    def imei(self) -> str:
+        """Its serial number."""
+        return self._native.imei()
+
+    def stop(self) -> None:
+        """Stop it: the port vanishes, connections close, no thread is left. Idempotent."""
+        self._native.stop()
+
+    def __enter__(self) -> VirtualModule:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"VirtualModule({self.dialect!r}, path={self.path!r})"
+
+
+def _address(broker: BenchBroker | str) -> tuple[str, int, int | None]:
+    """Host, plain port and TLS port of a broker."""
+    if isinstance(broker, BenchBroker):
+        return broker.host, broker.port, broker.tls_port
+    host, *ports = broker.split(":") if broker.count(":") <= 2 else [broker]
+    if not host or not 1 <= len(ports) <= 2 or not all(port.isdecimal() and 0 < int(port) < 65536 for port in ports):
+        raise BadValue(f"a broker is given as host:port or host:port:tls_port, not {broker!r}")
+    return host, int(ports[0]), int(ports[1]) if len(ports) == 2 else None
