@@ -3,10 +3,14 @@
 //! Nothing here knows AT.
 
 pub mod holder;
+#[cfg(feature = "virtual")]
+pub mod net;
 pub mod pair;
 pub mod rfc2217;
 pub mod serial;
 pub mod tcp;
+#[cfg(feature = "virtual")]
+pub mod tls;
 
 use std::io;
 use std::os::fd::AsRawFd;
