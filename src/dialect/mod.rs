@@ -12,6 +12,7 @@
 
 pub mod check;
 pub mod detect;
+pub mod grammar;
 pub mod inherit;
 pub mod json;
 pub mod lookup;
@@ -32,6 +33,8 @@ pub use crate::dialect::check::BadValue;
 pub use crate::dialect::check::Value;
 pub use crate::dialect::check::check;
 pub use crate::dialect::detect::Detection;
+pub use crate::dialect::grammar::any as any_grammar;
+pub use crate::dialect::grammar::grammar;
 pub use crate::dialect::inherit::LoadError;
 pub use crate::dialect::inherit::Source;
 pub use crate::dialect::matching::Given;

@@ -3,10 +3,38 @@
 //! This layer opens nothing, waits for nothing and asks no clock. It knows no vendor: what is a late result, a URC, a
 //! prompt or a counted body is told by a [`Grammar`], which `dialect` fills.
 
+pub mod command_line;
+pub mod error;
 pub mod event;
+mod framer;
+pub mod grammar;
+mod lines;
+mod received;
+pub mod settings;
+pub mod ta;
+pub mod te;
+mod te_events;
 
+pub use error::ProtocolError;
 pub use event::Delimiter;
 pub use event::Event;
 pub use event::FinalResult;
 pub use event::Message;
 pub use event::Op;
+pub use grammar::Grammar;
+pub use settings::Settings;
+pub use ta::PayloadEnd;
+pub use ta::TaEvent;
+pub use ta::TaSession;
+pub use te::Awaited;
+pub use te::Input;
+pub use te::Request;
+pub use te::TeSession;
+pub use te::TeState;
+
+/// Any instant will do as the beginning of a test.
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn test_origin() -> std::time::Instant {
+    std::time::Instant::now()
+}

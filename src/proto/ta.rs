@@ -1,0 +1,478 @@
+//! The end that answers commands: the module's. Bytes of the host in; command lines and payloads out; replies framed as
+//! ATE, ATV and ATQ say.
+//!
+//! It knows no command. Its driver takes a `CommandLine`, writes replies, perhaps asks for a payload, and ends with
+//! `reply_final`; from the command line until then the session is busy and only keeps what may be a command later.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::proto::FinalResult;
+
+/// Sends the payload where no length was announced (001 section 3.7).
+pub const CTRL_Z: u8 = 0x1A;
+/// Cancels it.
+pub const ESC: u8 = 0x1B;
+
+/// What a busy session keeps; a real module's UART buffer is of this order.
+const KEPT: usize = 64 * 1024;
+
+/// A command line longer than this is dropped: no document allows one near it.
+const LONGEST_LINE: usize = 8 * 1024;
+
+/// A line feed this soon behind the carriage return of a command line belongs to it, when nothing tells whether the host
+/// ends its lines with CR or CR LF: two character times at 9600 baud.
+const LINE_FEED_TIME: Duration = Duration::from_millis(2);
+
+/// How the typed input ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadEnd {
+    /// After this many bytes, whatever they are.
+    Counted(usize),
+    /// At Ctrl-Z; Esc cancels; at `max` bytes by itself.
+    UntilCtrlZ {
+        /// Most bytes taken.
+        max: usize,
+    },
+}
+
+/// What the host did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaEvent {
+    /// A command line: what follows `AT`, without CR. Its echo is already on the way. The session is busy until
+    /// `reply_final`.
+    CommandLine(Vec<u8>),
+    /// The input asked for with `expect_payload`.
+    Payload(Vec<u8>),
+    /// The host cancelled the input with Esc.
+    PayloadCancelled,
+    /// The input did not end in time.
+    PayloadTimedOut,
+}
+
+/// How the host ends its command lines; learned from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineEnd {
+    Unknown,
+    Cr,
+    CrLf,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// Command lines.
+    Command,
+    /// A command runs; input is kept.
+    Busy,
+    /// A command runs after its payload: surplus is dropped up to a line end.
+    Surplus,
+    /// Typed input.
+    Payload { end: PayloadEnd, echo: bool, bytes: Vec<u8>, deadline: Option<Instant> },
+}
+
+/// Protocol state of the module's end.
+#[derive(Debug)]
+pub struct TaSession {
+    echo: bool,
+    verbose: bool,
+    quiet: bool,
+    mode: Mode,
+    line: Vec<u8>,
+    line_end: LineEnd,
+    /// When the CR of the last command line came, as long as its LF may follow.
+    ended_line: Option<Instant>,
+    /// A prompt went out since that CR.
+    prompted: bool,
+    kept: VecDeque<u8>,
+    /// An information line went out for this command: the next one needs no line end before it.
+    in_reply: bool,
+    events: VecDeque<TaEvent>,
+    transmit: Vec<u8>,
+}
+
+impl TaSession {
+    /// A session in command mode, words as result codes.
+    pub fn new(echo: bool) -> TaSession {
+        TaSession {
+            echo,
+            verbose: true,
+            quiet: false,
+            mode: Mode::Command,
+            line: Vec::new(),
+            line_end: LineEnd::Unknown,
+            ended_line: None,
+            prompted: false,
+            kept: VecDeque::new(),
+            in_reply: false,
+            events: VecDeque::new(),
+            transmit: Vec::new(),
+        }
+    }
+
+    /// Bytes from the host.
+    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+        self.handle_deadline(now);
+        for byte in bytes {
+            self.byte(*byte, now);
+        }
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<TaEvent> {
+        self.events.pop_front()
+    }
+
+    /// Everything to write.
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        if self.transmit.is_empty() { None } else { Some(std::mem::take(&mut self.transmit)) }
+    }
+
+    /// Takes what is typed from now on as input; call it after `prompt`. What the host sent ahead of the prompt counts.
+    pub fn expect_payload(&mut self, end: PayloadEnd, echo: bool, deadline: Option<Instant>, now: Instant) {
+        self.mode = Mode::Payload { end, echo, bytes: Vec::new(), deadline };
+        self.replay(now);
+    }
+
+    /// When the typed input times out.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        match &self.mode {
+            Mode::Payload { deadline, .. } => *deadline,
+            _ => None,
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_deadline(&mut self, now: Instant) {
+        if self.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.mode = Mode::Busy;
+            self.events.push_back(TaEvent::PayloadTimedOut);
+        }
+    }
+
+    /// An information line of the running command.
+    pub fn reply_line(&mut self, line: &[u8]) {
+        if self.verbose && !self.in_reply {
+            self.transmit.extend(b"\r\n");
+        }
+        self.in_reply = true;
+        self.transmit.extend(line);
+        self.transmit.extend(b"\r\n");
+    }
+
+    /// The final result of the running command line; the session takes command lines again.
+    pub fn reply_final(&mut self, result: &FinalResult, now: Instant) {
+        match result {
+            FinalResult::Ok => self.result_code("OK", "0"),
+            FinalResult::Error => self.result_code("ERROR", "4"),
+            FinalResult::Cme(code) => self.result_code(&format!("+CME ERROR: {code}"), ""),
+            FinalResult::Cms(code) => self.result_code(&format!("+CMS ERROR: {code}"), ""),
+        }
+        self.end_command(now);
+    }
+
+    /// Ends the running command line without a result code (a fault on demand, or a restart).
+    pub fn end_command(&mut self, now: Instant) {
+        self.in_reply = false;
+        self.mode = Mode::Command;
+        self.replay(now);
+    }
+
+    /// `CONNECT`: the host may send a file.
+    pub fn reply_connect(&mut self) {
+        self.result_code("CONNECT", "1");
+        self.prompted = true;
+    }
+
+    /// The prompt for typed input.
+    pub fn prompt(&mut self) {
+        self.prompt_as(b"\r\n> ");
+    }
+
+    /// A prompt of another form.
+    pub fn prompt_as(&mut self, prompt: &[u8]) {
+        self.transmit.extend(prompt);
+        self.prompted = true;
+    }
+
+    /// An unsolicited line.
+    pub fn urc(&mut self, line: &[u8]) {
+        self.transmit.extend(b"\r\n");
+        self.transmit.extend(line);
+        self.transmit.extend(b"\r\n");
+    }
+
+    /// Bytes as they are.
+    pub fn reply_raw(&mut self, bytes: &[u8]) {
+        self.transmit.extend(bytes);
+    }
+
+    /// ATE.
+    pub fn set_echo(&mut self, echo: bool) {
+        self.echo = echo;
+    }
+
+    /// ATV.
+    pub fn set_verbose(&mut self, verbose: bool) {
+        self.verbose = verbose;
+    }
+
+    /// ATQ.
+    pub fn set_quiet(&mut self, quiet: bool) {
+        self.quiet = quiet;
+    }
+
+    /// Whether command lines are echoed.
+    pub fn echo(&self) -> bool {
+        self.echo
+    }
+
+    /// Whether result codes are words.
+    pub fn verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Whether a command line is being carried out.
+    pub fn busy(&self) -> bool {
+        !matches!(self.mode, Mode::Command)
+    }
+
+    /// Whether typed input is awaited.
+    pub fn awaits_payload(&self) -> bool {
+        matches!(self.mode, Mode::Payload { .. })
+    }
+
+    /// Forgets what was begun: a restart, or the host closed the port. Input already received is kept if asked.
+    pub fn reset(&mut self, keep_input: bool) {
+        self.mode = Mode::Command;
+        self.line.clear();
+        self.transmit.clear();
+        self.events.clear();
+        self.in_reply = false;
+        self.ended_line = None;
+        self.line_end = LineEnd::Unknown;
+        if !keep_input {
+            self.kept.clear();
+        }
+    }
+
+    fn result_code(&mut self, word: &str, digit: &str) {
+        if self.quiet {
+            return;
+        }
+        if self.verbose || digit.is_empty() {
+            self.transmit.extend(b"\r\n");
+            self.transmit.extend(word.as_bytes());
+            self.transmit.extend(b"\r\n");
+        } else {
+            self.transmit.extend(digit.as_bytes());
+            self.transmit.push(b'\r');
+        }
+    }
+
+    /// Gives what was kept while busy to the new mode.
+    fn replay(&mut self, now: Instant) {
+        while !matches!(self.mode, Mode::Busy | Mode::Surplus) {
+            match self.kept.pop_front() {
+                Some(byte) => self.byte(byte, now),
+                None => return,
+            }
+        }
+    }
+
+    fn byte(&mut self, byte: u8, now: Instant) {
+        if self.is_late_line_feed(byte, now) {
+            return;
+        }
+        match &mut self.mode {
+            Mode::Command => self.command_byte(byte, now),
+            Mode::Busy if self.kept.len() < KEPT => self.kept.push_back(byte),
+            Mode::Busy => {}
+            Mode::Surplus if matches!(byte, b'\r' | b'\n') => self.mode = Mode::Busy,
+            Mode::Surplus => {}
+            Mode::Payload { .. } => self.payload_byte(byte),
+        }
+    }
+
+    /// The LF of a CR LF that ended the command line is never payload. Whether an LF is that one is told by what this
+    /// host did before, by its coming ahead of the prompt, and in the last resort by the time between the two.
+    fn is_late_line_feed(&mut self, byte: u8, now: Instant) -> bool {
+        let Some(ended) = self.ended_line.take() else {
+            return false;
+        };
+        if byte != b'\n' {
+            if matches!(self.mode, Mode::Command) {
+                self.line_end = LineEnd::Cr;
+            }
+            return false;
+        }
+        let belongs = match self.line_end {
+            LineEnd::CrLf => true,
+            LineEnd::Cr => !self.prompted,
+            LineEnd::Unknown => !self.prompted || now.saturating_duration_since(ended) <= LINE_FEED_TIME,
+        };
+        if belongs {
+            self.line_end = LineEnd::CrLf;
+        }
+        belongs
+    }
+
+    fn command_byte(&mut self, byte: u8, now: Instant) {
+        match byte {
+            b'\r' => self.end_line(now),
+            b'\n' if self.line.is_empty() => {}
+            // V.250 section 5.2.2 (S5): the host takes its last character back.
+            0x08 => {
+                self.line.pop();
+            }
+            _ if self.line.len() < LONGEST_LINE => self.line.push(byte),
+            _ => {}
+        }
+    }
+
+    fn end_line(&mut self, now: Instant) {
+        let line = std::mem::take(&mut self.line);
+        self.ended_line = Some(now);
+        self.prompted = false;
+        let typed = line.as_slice();
+        let line = typed.trim_ascii();
+        if !line.get(..2).is_some_and(|head| head.eq_ignore_ascii_case(b"AT")) || typed.len() == LONGEST_LINE {
+            return;
+        }
+        if self.echo {
+            self.transmit.extend(typed);
+            self.transmit.push(b'\r');
+        }
+        self.in_reply = false;
+        self.mode = Mode::Busy;
+        self.events.push_back(TaEvent::CommandLine(line[2..].to_vec()));
+    }
+
+    fn payload_byte(&mut self, byte: u8) {
+        let Mode::Payload { end, echo, bytes, .. } = &mut self.mode else {
+            return;
+        };
+        let until = matches!(end, PayloadEnd::UntilCtrlZ { .. });
+        if until && byte == ESC {
+            self.mode = Mode::Surplus;
+            self.events.push_back(TaEvent::PayloadCancelled);
+            return;
+        }
+        let sent = until && byte == CTRL_Z;
+        if !sent {
+            bytes.push(byte);
+            if *echo {
+                self.transmit.push(byte);
+            }
+        }
+        let most = match end {
+            PayloadEnd::Counted(count) => *count,
+            PayloadEnd::UntilCtrlZ { max } => *max,
+        };
+        if sent || bytes.len() >= most {
+            let bytes = std::mem::take(bytes);
+            self.mode = Mode::Surplus;
+            self.events.push_back(TaEvent::Payload(bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PayloadEnd;
+    use super::TaEvent;
+    use super::TaSession;
+    use crate::proto::FinalResult;
+    use std::time::Duration;
+
+    fn events(ta: &mut TaSession) -> Vec<TaEvent> {
+        std::iter::from_fn(|| ta.poll_event()).collect()
+    }
+
+    fn line(text: &[u8]) -> TaEvent {
+        TaEvent::CommandLine(text.to_vec())
+    }
+
+    #[test]
+    fn a_command_line_comes_in_pieces_in_either_case_with_either_end() {
+        let now = crate::proto::test_origin();
+        let mut ta = TaSession::new(true);
+        for piece in [&b"\r\na"[..], b"t+c", b"sq", b"\r", b"\n"] {
+            ta.receive(piece, now);
+        }
+        assert_eq!(vec![line(b"+csq")], events(&mut ta));
+        assert_eq!(Some(b"at+csq\r".to_vec()), ta.poll_transmit());
+        ta.reply_line(b"+CSQ: 21,99");
+        ta.reply_final(&FinalResult::Ok, now);
+        assert_eq!(Some(b"\r\n+CSQ: 21,99\r\n\r\nOK\r\n".to_vec()), ta.poll_transmit());
+    }
+
+    #[test]
+    fn surplus_behind_a_counted_payload_is_dropped_until_a_line_of_its_own() {
+        let now = crate::proto::test_origin();
+        let mut ta = TaSession::new(false);
+        ta.receive(b"AT+X=5\r\nlab/axyz\r\nAT+CSQ\r", now);
+        assert_eq!(vec![line(b"+X=5")], events(&mut ta));
+        ta.prompt();
+        ta.expect_payload(PayloadEnd::Counted(5), false, None, now);
+        assert_eq!(vec![TaEvent::Payload(b"lab/a".to_vec())], events(&mut ta));
+        assert!(ta.busy());
+        ta.reply_final(&FinalResult::Ok, now);
+        assert_eq!(vec![line(b"+CSQ")], events(&mut ta));
+    }
+
+    #[test]
+    fn a_payload_of_a_cr_host_may_begin_with_a_line_feed() {
+        let now = crate::proto::test_origin();
+        let mut ta = TaSession::new(false);
+        ta.receive(b"AT\r", now);
+        ta.reply_final(&FinalResult::Ok, now);
+        ta.receive(b"AT+X=2\r", now);
+        ta.prompt();
+        ta.expect_payload(PayloadEnd::Counted(2), false, None, now);
+        ta.receive(b"\nz", now);
+        assert_eq!(Some(&TaEvent::Payload(b"\nz".to_vec())), events(&mut ta).last());
+    }
+
+    #[test]
+    fn ctrl_z_sends_esc_cancels_and_both_are_plain_bytes_in_counted_input() {
+        let now = crate::proto::test_origin();
+        for (end, typed, expected) in [
+            (PayloadEnd::UntilCtrlZ { max: 9 }, &b"21\x1A"[..], TaEvent::Payload(b"21".to_vec())),
+            (PayloadEnd::UntilCtrlZ { max: 9 }, b"21\x1B", TaEvent::PayloadCancelled),
+            (PayloadEnd::UntilCtrlZ { max: 2 }, b"21zz\x1A", TaEvent::Payload(b"21".to_vec())),
+            (PayloadEnd::Counted(3), b"2\x1A\x1B", TaEvent::Payload(b"2\x1A\x1B".to_vec())),
+        ] {
+            let mut ta = TaSession::new(false);
+            ta.receive(b"AT+X\r", now);
+            ta.prompt();
+            ta.expect_payload(end, false, None, now);
+            ta.receive(typed, now + Duration::from_millis(50));
+            assert_eq!(vec![line(b"+X"), expected], events(&mut ta));
+        }
+    }
+
+    #[test]
+    fn input_that_does_not_end_times_out() {
+        let now = crate::proto::test_origin();
+        let mut ta = TaSession::new(false);
+        ta.receive(b"AT+X=9\r", now);
+        ta.expect_payload(PayloadEnd::Counted(9), false, Some(now + Duration::from_secs(5)), now);
+        ta.receive(b"abc", now + Duration::from_secs(4));
+        ta.handle_deadline(now + Duration::from_secs(5));
+        assert_eq!(vec![line(b"+X=9"), TaEvent::PayloadTimedOut], events(&mut ta));
+    }
+
+    #[test]
+    fn numeric_and_quiet_replies_are_framed_as_v250_says() {
+        let now = crate::proto::test_origin();
+        let mut ta = TaSession::new(false);
+        ta.set_verbose(false);
+        ta.reply_line(b"+CSQ: 1");
+        ta.reply_final(&FinalResult::Ok, now);
+        assert_eq!(Some(b"+CSQ: 1\r\n0\r".to_vec()), ta.poll_transmit());
+        ta.set_quiet(true);
+        ta.reply_final(&FinalResult::Error, now);
+        assert_eq!(None, ta.poll_transmit());
+    }
+}
