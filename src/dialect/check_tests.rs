@@ -258,12 +258,16 @@ fn test_replies_show_the_ranges_of_the_parameters() {
     }
 }
 
-/// `(0-5),"topic",(0,1)`: each opening parenthesis or quotation mark with what it encloses.
+/// `(0-5),"topic",<name>,(0,1)`: each opening parenthesis, bracket or quotation mark with what it encloses.
 fn groups(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let close = if first == '(' { ')' } else { '"' };
+        let close = match first {
+            '(' => ')',
+            '<' => '>',
+            _ => '"',
+        };
         let end = 1 + rest[1..].find(close).expect("groups are closed");
         found.push(&rest[..end]);
         rest = rest[end + 1..].trim_start_matches(',');

@@ -49,6 +49,7 @@ const FILES: &[Source<'static>] = &[
     Source { name: "lte_standard_a", text: include_str!("data/lte_standard_a.toml") },
     Source { name: "ecx00u_egx00u", text: include_str!("data/ecx00u_egx00u.toml") },
     Source { name: "ec200x_ec600x_eg912y", text: include_str!("data/ec200x_ec600x_eg912y.toml") },
+    Source { name: "bc35g_bc28", text: include_str!("data/bc35g_bc28.toml") },
 ];
 
 /// All dialects known.
