@@ -24,3 +24,5 @@ pub mod mqtt;
 pub mod proto;
 #[cfg(feature = "engine")]
 pub mod transport;
+#[cfg(feature = "virtual")]
+pub mod virtual_module;

@@ -6,6 +6,7 @@ pub mod holder;
 #[cfg(feature = "virtual")]
 pub mod net;
 pub mod pair;
+pub mod pty;
 pub mod rfc2217;
 pub mod serial;
 pub mod tcp;
