@@ -121,7 +121,7 @@ _HOME = {
 
 _SUBMODULE_OF = {name: submodule for submodule, names in _HOME.items() for name in names}
 
-__all__ = sorted(_SUBMODULE_OF)  # noqa: PLE0605 - the list of names is the table above
+__all__ = sorted(_SUBMODULE_OF)
 
 
 def __getattr__(name: str) -> Any:

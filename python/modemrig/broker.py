@@ -77,7 +77,11 @@ class BenchBroker:
     """
 
     def __init__(
-        self, *, users: Mapping[str, str] | None = None, require_client_cert: bool = False, refuse_with: int | None = None
+        self,
+        *,
+        users: Mapping[str, str] | None = None,
+        require_client_cert: bool = False,
+        refuse_with: int | None = None,
     ) -> None:
         """Start it.
 

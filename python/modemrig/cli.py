@@ -252,7 +252,9 @@ def _add_virtual(commands: Any) -> None:
     parser.add_argument("--link", metavar="PATH", help="a symbolic link to the port; PATH-1, PATH-2, … with --count")
     parser.add_argument("--no-redirect", action="store_true", help="host names lead where the real resolver says")
     parser.add_argument("--tcp", action="store_true", help="listen on a TCP port instead of a pseudo-terminal")
-    parser.add_argument("--speed", type=_factor, default=1.0, metavar="F", help="run timers F times as fast (default 1)")
+    parser.add_argument(
+        "--speed", type=_factor, default=1.0, metavar="F", help="run timers F times as fast (default 1)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of whatever is random (default 0)")
     parser.add_argument("--quirk", action="append", default=[], metavar="NAME", help="a departure from the document")
     parser.add_argument("--list-faults", action="store_true", help="list the faults a module can be given, and end")
@@ -300,7 +302,9 @@ def _virtual(options: argparse.Namespace) -> int:
         if isinstance(broker, modemrig.BenchBroker):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="modemrig-"))
             authority = broker.ca_file(Path(folder) / "ca.pem")
-            print(f"broker  {broker.host}:{broker.port} plain  {broker.host}:{broker.tls_port} TLS  CA file {authority}")
+            print(
+                f"broker  {broker.host}:{broker.port} plain  {broker.host}:{broker.tls_port} TLS  CA file {authority}"
+            )
         elif broker is not None:
             print(f"broker  {broker}")
         else:

@@ -133,8 +133,7 @@ class Modem:
     @property
     def transcript_path(self) -> Path | None:
         """Where the transcript is written."""
-        path = self._native.transcript_path()
-        return None if path is None else Path(path)
+        return self._native.transcript_path()
 
     def command(
         self,
@@ -226,8 +225,10 @@ class Modem:
 
         Certificates and key are PEM as ``bytes`` or ``str``, or the ``Path`` of a file.
         """
-        files = [None if part is None else _content(part) for part in (ca, client_cert, client_key)]
-        self._native.tls_context(index, *files, verify, ignore_local_time, sni, timeout_s)
+        ca, client_cert, client_key = (
+            None if part is None else _content(part) for part in (ca, client_cert, client_key)
+        )
+        self._native.tls_context(index, ca, client_cert, client_key, verify, ignore_local_time, sni, timeout_s)
 
     def attach(self, apn: str | None = None, timeout_s: float = 180.0) -> tuple[AttachStep, ...]:
         """Bring the module to where MQTT can start: SIM, registration, PDP context, signal, clock.

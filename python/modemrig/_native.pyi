@@ -1,0 +1,324 @@
+"""The manual of the boundary between Python and the Rust core.
+
+Nothing here is public but ``Message`` and ``__version__``; the modules beside this file give the rest its names. Rules:
+
+- Every class is frozen and may be used from any thread. Results are tuples, in the order of the fields of the class in
+  ``events.py``, ``broker.py`` they fill.
+- *Waits*: the method releases the interpreter lock and waits. It ends with the answer, when ``timeout_s`` is over
+  (``NoAnswer``; an iterator just ends), when the port is closed in another thread (``PortClosed``), or within 50 ms of Ctrl-C,
+  when Python's signal handlers raise. ``timeout_s=None`` means the documented maximum and a margin; for iterators and
+  ``connection_lost`` it means for ever.
+- *Brief*: the method releases the interpreter lock because it takes a lock or talks to the system.
+- Methods without a word are reads of a value.
+- No thread of the core ever calls into Python. Log records wait in a queue and reach ``logging`` (``modemrig.*``) when a Python
+  thread returns from a call; so a record of an idle port comes late, never lost in silence.
+- Errors are the classes of ``modemrig.errors``. A value of the wrong Python type is a ``TypeError``.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, final
+
+from modemrig.errors import ModemrigError
+
+__all__ = [
+    "BenchBroker",
+    "Client",
+    "Events",
+    "Message",
+    "Messages",
+    "Modem",
+    "Receipt",
+    "Reply",
+    "VirtualModule",
+    "__version__",
+    "catalogue_json",
+    "decode",
+    "decode_line",
+    "dialects",
+    "faults",
+    "generate_certificates",
+    "identify",
+    "ports",
+    "quirks",
+    "reference",
+]
+
+__version__: str
+
+_Identity = tuple[str, str, str, str, str]
+_Late = tuple[str, str, int | None, int | None, int, tuple[int, ...], float]
+_Kind = Literal["at", "nmea", "diagnostic", "unknown", "silent"]
+
+@final
+class Message:
+    """A message from the broker; frozen, comparable, hashable, picklable.
+
+    ``time`` is when its last byte was read, in seconds since the port was opened. ``delimiter`` says how the end of the payload
+    was found: ``length`` is certain; ``quotes``, ``silence`` and ``line`` are what is left where the module gives no length.
+    A topic that is not UTF-8 has lone surrogates, as ``os.fsdecode`` makes them.
+    """
+
+    __match_args__ = ("client", "topic", "payload")
+    def __new__(
+        cls,
+        client: int,
+        topic: str,
+        payload: bytes,
+        msgid: int | None = None,
+        time: float = 0.0,
+        delimiter: str = "length",
+    ) -> Message: ...
+    @property
+    def client(self) -> int: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def msgid(self) -> int | None: ...
+    @property
+    def time(self) -> float: ...
+    @property
+    def delimiter(self) -> str: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class Reply:
+    """The core's reply; a property makes its Python object each time it is read."""
+
+    @property
+    def line(self) -> str: ...
+    @property
+    def lines(self) -> tuple[str, ...]: ...
+    @property
+    def final(self) -> str: ...
+    @property
+    def result(self) -> _Late | None: ...
+    @property
+    def exchanged(self) -> tuple[str, ...]: ...
+    @property
+    def elapsed_s(self) -> float: ...
+    @property
+    def response_s(self) -> float: ...
+    @property
+    def max_response_s(self) -> float | None: ...
+    @property
+    def error(self) -> ModemrigError | None: ...
+
+@final
+class Modem:
+    """An open port. Dropping the last handle closes it without ceremony."""
+
+    def __new__(
+        cls,
+        target: str,
+        *,
+        baud: int = 115200,
+        dialect: str | None = None,
+        timeout_s: float | None = None,
+        transcript: str | None = None,
+        shown_as: str | None = None,
+    ) -> Modem:
+        """Waits. Starts the port's reader thread, which never holds the interpreter lock."""
+
+    def identity(self) -> _Identity: ...
+    def dialect(self) -> str: ...
+    def port(self) -> str: ...
+    def transcript_path(self) -> Path | None: ...
+    def transcript(self) -> list[str]:
+        """Brief. JSON lines."""
+
+    def command(self, line: str, payload: bytes | None = None, timeout_s: float | None = None) -> Reply:
+        """Waits. The waiting thread reads the port itself; ``ERROR`` is a reply."""
+
+    def commands(self, lines: Sequence[str], timeout_s: float | None = None) -> list[Reply]:
+        """Waits, once for all of them."""
+
+    def run(
+        self, name: str, parameters: dict[str, Any], payload: bytes | None = None, timeout_s: float | None = None
+    ) -> Reply:
+        """Waits. Checks every value first."""
+
+    def client(self, index: int) -> Client: ...
+    def clients(self) -> int: ...
+    def upload(self, name: str, content: bytes, timeout_s: float | None = None) -> bool:
+        """Waits."""
+
+    def delete_file(self, name: str, timeout_s: float | None = None) -> None:
+        """Waits."""
+
+    def files(self, timeout_s: float | None = None) -> list[tuple[str, int | None]]:
+        """Waits."""
+
+    def tls_context(
+        self,
+        index: int,
+        ca: bytes | None,
+        client_cert: bytes | None,
+        client_key: bytes | None,
+        verify: str,
+        ignore_local_time: bool,
+        sni: bool | None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Waits."""
+
+    def attach(self, apn: str | None = None, timeout_s: float | None = None) -> list[tuple[str, str, float]]:
+        """Waits."""
+
+    def events(self, timeout_s: float | None = None) -> Events:
+        """Subscribes at once; a bounded queue collects from now on."""
+
+    def counters(self) -> dict[str, int]: ...
+    def setting_names(self) -> dict[str, list[str]]: ...
+    def close_gracefully(self, timeout_s: float | None = None) -> None:
+        """Waits. Gives back what was taken, then closes."""
+
+    def close(self) -> None:
+        """Brief. Wakes every waiter, joins the reader. Idempotent."""
+
+    def is_closed(self) -> bool: ...
+
+@final
+class Client:
+    """A handle to a client of the module. All handles to one client share one inbox of messages."""
+
+    def index(self) -> int: ...
+    def state(self) -> str: ...
+    def configure(self, settings: dict[str, Any], timeout_s: float | None = None) -> None:
+        """Waits. Checks every value first."""
+
+    def settings(self, timeout_s: float | None = None) -> dict[str, dict[str, Any]]:
+        """Waits."""
+
+    def setting(self, name: str, timeout_s: float | None = None) -> dict[str, Any]:
+        """Waits."""
+
+    def open(self, host: str, port: int, tls: int | None = None, timeout_s: float | None = None) -> None:
+        """Waits."""
+
+    def connect(
+        self, client_id: str, username: str | None = None, password: str | None = None, timeout_s: float | None = None
+    ) -> None:
+        """Waits."""
+
+    def subscribe(
+        self, topics: Sequence[tuple[str, int]], timeout_s: float | None = None
+    ) -> list[tuple[str, int | None]]:
+        """Waits."""
+
+    def unsubscribe(self, topics: Sequence[str], timeout_s: float | None = None) -> None:
+        """Waits."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool, timeout_s: float | None = None) -> Receipt:
+        """Waits until the module took the payload; not for the broker."""
+
+    def publish_many(
+        self, messages: Sequence[tuple[str, bytes, int, bool]], timeout_s: float | None = None
+    ) -> list[Receipt]:
+        """Waits, once for the batch."""
+
+    def messages(self, timeout_s: float | None = None) -> Messages: ...
+    def dropped(self) -> int: ...
+    def connection_lost(
+        self, timeout_s: float | None = None
+    ) -> tuple[int, str, int | None, str | None, str | None, float] | None:
+        """Waits."""
+
+    def disconnect(self, timeout_s: float | None = None) -> None:
+        """Waits."""
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Waits."""
+
+@final
+class Receipt:
+    """The promise of the result of one publish."""
+
+    def wait(self, timeout_s: float | None = None) -> _Late:
+        """Waits."""
+
+    def outcome(self) -> tuple[_Late | None, ModemrigError | None]: ...
+    def msgid(self) -> int: ...
+
+@final
+class Messages:
+    """Takes messages in batches under one release of the interpreter lock; what it has not handed out stays in the inbox."""
+
+    def __iter__(self) -> Iterator[Message]: ...
+    def __next__(self) -> Message:
+        """Waits, unless a message is there."""
+
+@final
+class Events:
+    """Events of one subscription, as ``(kind, fields, time)``."""
+
+    @property
+    def dropped(self) -> int: ...
+    def __iter__(self) -> Iterator[tuple[str, dict[str, Any], float]]: ...
+    def __next__(self) -> tuple[str, dict[str, Any], float]:
+        """Waits, unless an event is there."""
+
+@final
+class VirtualModule:
+    """A running virtual module; dropping it stops it. Its thread never holds the interpreter lock."""
+
+    def __new__(
+        cls,
+        dialect: str,
+        broker: tuple[str, int, int | None] | None,
+        link: str | None,
+        tcp: bool,
+        imei: str | None,
+        speed: float,
+        seed: int,
+        quirks: Sequence[str],
+    ) -> VirtualModule:
+        """Brief."""
+
+    def path(self) -> str: ...
+    def imei(self) -> str: ...
+    def stop(self) -> None:
+        """Brief. Joins the thread. Idempotent."""
+
+@final
+class BenchBroker:
+    """A running broker; dropping it stops it. Its thread never holds the interpreter lock."""
+
+    def __new__(cls) -> BenchBroker:
+        """Brief."""
+
+    def host(self) -> str: ...
+    def port(self) -> int: ...
+    def tls_port(self) -> int: ...
+    def certificates(self) -> tuple[str, str, str, str, str]: ...
+    def record(self) -> list[tuple[float, int, str | None, str, str, str, bytes]]: ...
+    def refuse_with(self, code: int | None) -> None: ...
+    def set_users(self, users: dict[str, str] | None) -> None: ...
+    def require_client_cert(self, required: bool) -> None: ...
+    def requires_client_cert(self) -> bool: ...
+    def forget_sessions(self) -> None: ...
+    def stop(self) -> None:
+        """Brief. Joins the thread. Idempotent."""
+
+def dialects() -> list[str]: ...
+def catalogue_json(dialect: str) -> str: ...
+def reference(dialect: str) -> str: ...
+def ports() -> list[tuple[str, str, str | None, str | None, list[str], str | None]]:
+    """Brief."""
+
+def identify(target: str, timeout_s: float | None = None) -> tuple[_Kind, int | None, _Identity | None]:
+    """Waits."""
+
+def decode(transcript: str) -> list[str]:
+    """Brief. The events of a transcript, one JSON object each."""
+
+def decode_line(dialect: str, text: str) -> str:
+    """Brief. One JSON object."""
+
+def faults() -> list[tuple[str, str]]: ...
+def quirks() -> list[tuple[str, str]]: ...
+def generate_certificates() -> tuple[str, str, str, str, str]: ...
