@@ -13,6 +13,8 @@
 //!  proto, mqtt, transport ─► nothing of ours                  sans-IO AT, sans-IO MQTT, bytes
 //! ```
 
+#[cfg(feature = "virtual")]
+pub mod bench_broker;
 #[cfg(feature = "python")]
 mod bindings;
 pub mod client;
