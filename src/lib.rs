@@ -24,6 +24,7 @@ pub mod engine;
 pub mod error;
 pub mod mqtt;
 pub mod proto;
+pub mod transcript;
 #[cfg(feature = "engine")]
 pub mod transport;
 #[cfg(feature = "virtual")]

@@ -291,6 +291,11 @@ impl TeSession {
         self.pending.as_ref().is_some_and(|pending| pending.answered)
     }
 
+    /// What the pending command makes the module ask for.
+    pub fn asked(&self) -> Asked {
+        self.pending.as_ref().map_or(Asked::Nothing, |pending| pending.asked)
+    }
+
     /// Late results still owed.
     pub fn owed(&self) -> &[Awaited] {
         &self.owed

@@ -1,3 +1,4 @@
 //! The one integration binary: what several layers do together.
 
 mod layers;
+mod vectors;
