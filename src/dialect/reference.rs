@@ -203,8 +203,7 @@ fn parameters(params: &IndexMap<String, Param>) -> String {
         .iter()
         .flat_map(|(name, param)| {
             let head = (format!("<{name}>"), parameter(param));
-            let width = param.values.keys().map(|v| v.chars().count()).max().unwrap_or(0);
-            let values = param.values.iter().map(move |(v, meaning)| (format!("    {v:>width$}"), meaning.clone()));
+            let values = param.values.iter().map(|(v, meaning)| (String::new(), format!("{v} = {meaning}")));
             std::iter::once(head).chain(values)
         })
         .collect();
