@@ -224,8 +224,7 @@ mod tests {
             .awaiting("+QMTOPEN", Duration::from_millis(1500))
             .with_remedy("check the antenna")
             .on_port("/dev/ttyUSB2", vec![]);
-        let expected =
-            "AT+QMTOPEN got no result; awaited +QMTOPEN for 1.500 s; check the antenna [/dev/ttyUSB2]";
+        let expected = "AT+QMTOPEN got no result; awaited +QMTOPEN for 1.500 s; check the antenna [/dev/ttyUSB2]";
         assert_eq!(expected, error.to_string());
         assert_eq!(Fault::Link, error.fault);
     }

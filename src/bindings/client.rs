@@ -65,14 +65,7 @@ impl NativeClient {
     }
 
     #[pyo3(signature = (host, port, tls=None, timeout_s=None))]
-    fn open(
-        &self,
-        py: Python<'_>,
-        host: &str,
-        port: u16,
-        tls: Option<u8>,
-        timeout_s: Option<f64>,
-    ) -> PyResult<()> {
+    fn open(&self, py: Python<'_>, host: &str, port: u16, tls: Option<u8>, timeout_s: Option<f64>) -> PyResult<()> {
         wait::blocking(py, timeout_s, |wait| self.client.open(host, port, tls, wait))
     }
 
@@ -146,9 +139,7 @@ impl NativeClient {
     fn connection_lost(&self, py: Python<'_>, timeout_s: Option<f64>) -> PyResult<Option<LostTuple>> {
         let timeout_s = Some(timeout_s.unwrap_or(f64::INFINITY));
         let lost = wait::blocking(py, timeout_s, |wait| self.client.connection_lost(wait))?;
-        Ok(lost.map(|lost| {
-            (lost.client, lost.reported, lost.code, lost.meaning, lost.remedy, lost.at.as_secs_f64())
-        }))
+        Ok(lost.map(|lost| (lost.client, lost.reported, lost.code, lost.meaning, lost.remedy, lost.at.as_secs_f64())))
     }
 
     #[pyo3(signature = (timeout_s=None))]

@@ -101,14 +101,8 @@ impl PyMessage {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let py = slf.py();
         let this = slf.get();
-        let state = (
-            this.client,
-            this.topic.clone_ref(py),
-            this.payload.clone_ref(py),
-            this.msgid,
-            this.time,
-            this.delimiter,
-        );
+        let state =
+            (this.client, this.topic.clone_ref(py), this.payload.clone_ref(py), this.msgid, this.time, this.delimiter);
         Ok((slf.get_type().into_any(), state.into_pyobject(py)?))
     }
 }
@@ -211,8 +205,9 @@ impl Messages {
             if let Some(message) = self.inbox.next(py) {
                 return message;
             }
-            let taken =
-                wait::blocking(py, Some(self.timeout_s.unwrap_or(f64::INFINITY)), |wait| self.client.take_messages(BATCH, wait))?;
+            let taken = wait::blocking(py, Some(self.timeout_s.unwrap_or(f64::INFINITY)), |wait| {
+                self.client.take_messages(BATCH, wait)
+            })?;
             if taken.is_empty() {
                 return Err(PyStopIteration::new_err(()));
             }

@@ -80,13 +80,7 @@ impl NativeModem {
     }
 
     #[pyo3(signature = (line, payload=None, timeout_s=None))]
-    fn command(
-        &self,
-        py: Python<'_>,
-        line: &str,
-        payload: Option<&[u8]>,
-        timeout_s: Option<f64>,
-    ) -> PyResult<PyReply> {
+    fn command(&self, py: Python<'_>, line: &str, payload: Option<&[u8]>, timeout_s: Option<f64>) -> PyResult<PyReply> {
         wait::blocking(py, timeout_s, |wait| self.modem.command(line, payload, wait)).map(PyReply::from)
     }
 
@@ -161,7 +155,12 @@ impl NativeModem {
     }
 
     #[pyo3(signature = (apn=None, timeout_s=None))]
-    fn attach(&self, py: Python<'_>, apn: Option<&str>, timeout_s: Option<f64>) -> PyResult<Vec<(String, String, f64)>> {
+    fn attach(
+        &self,
+        py: Python<'_>,
+        apn: Option<&str>,
+        timeout_s: Option<f64>,
+    ) -> PyResult<Vec<(String, String, f64)>> {
         let report = wait::blocking(py, timeout_s, |wait| self.modem.attach(apn, wait))?;
         Ok(report.steps.into_iter().map(|(step, said, took)| (step, said, took.as_secs_f64())).collect())
     }

@@ -87,6 +87,7 @@ fn command(name: &str, command: &Command) -> Value {
         .filled("read_reply", shapes(&command.read_reply))
         .filled("reply", shapes(&command.reply))
         .filled("result_shapes", shapes(&command.result))
+        .filled("refusal_shapes", shapes(&command.refusal))
         .filled("notes", strings(&command.notes))
         .done()
 }
@@ -106,6 +107,7 @@ fn variant(name: &str, variant: &Variant) -> Value {
         .filled("repeat", strings(&variant.repeat))
         .maybe("query", variant.query.as_ref())
         .maybe("payload_length", variant.payload_length.as_ref())
+        .maybe("payload_until_ctrl_z", variant.payload_until_ctrl_z.then_some(true))
         .filled("forbid", shapes(&variant.forbid))
         .maybe("source", variant.source.as_ref());
     if !when.is_empty() {
@@ -235,6 +237,7 @@ pub(crate) fn setup(setup: Setup) -> &'static str {
         Setup::Started => "started",
         Setup::Acquired => "acquired",
         Setup::Connected => "connected",
+        Setup::Staged => "staged",
         Setup::Certificates => "certificates",
     }
 }

@@ -50,6 +50,8 @@ const FILES: &[Source<'static>] = &[
     Source { name: "ecx00u_egx00u", text: include_str!("data/ecx00u_egx00u.toml") },
     Source { name: "ec200x_ec600x_eg912y", text: include_str!("data/ec200x_ec600x_eg912y.toml") },
     Source { name: "bc35g_bc28", text: include_str!("data/bc35g_bc28.toml") },
+    Source { name: "simcom", text: include_str!("data/simcom.toml") },
+    Source { name: "sim7028", text: include_str!("data/sim7028.toml") },
 ];
 
 /// All dialects known.

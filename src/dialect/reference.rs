@@ -133,8 +133,12 @@ fn command_page(name: &str, command: &Command) -> String {
         out.push_str(&variant_text(name, key, variant));
     }
     let prefix = name.strip_prefix("AT").unwrap_or(name);
-    let shapes =
-        [("Read form answers", &command.read_reply), ("Answers", &command.reply), ("Ends with", &command.result)];
+    let shapes = [
+        ("Read form answers", &command.read_reply),
+        ("Answers", &command.reply),
+        ("Ends with", &command.result),
+        ("Refused with", &command.refusal),
+    ];
     for (title, shapes) in shapes.into_iter().filter(|(_, shapes)| !shapes.is_empty()) {
         out.push_str(&format!("\n  {title}\n"));
         for shape in shapes {

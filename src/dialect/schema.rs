@@ -150,6 +150,9 @@ pub struct Command {
     /// Shapes of the result line that completes the command (`+QMTOPEN: <client_idx>,<result>`): parameter names.
     #[serde(default)]
     pub result: Vec<Vec<String>>,
+    /// Shapes of the line before `ERROR` of a command refused with a reason, where no line comes on success.
+    #[serde(default)]
+    pub refusal: Vec<Vec<String>>,
     /// Ways of writing it, by name; a command with a single way has one named `write` (or `execute`).
     #[serde(default)]
     pub variants: IndexMap<String, Variant>,
@@ -203,6 +206,9 @@ pub struct Variant {
     pub forbid: Vec<Vec<String>>,
     /// The parameter that announces the length of the payload to be typed.
     pub payload_length: Option<String>,
+    /// Whether a payload is typed whose end is Ctrl-Z (Esc gives it up).
+    #[serde(default)]
+    pub payload_until_ctrl_z: bool,
     /// Section, where it differs from the command's.
     pub source: Option<String>,
     /// Where the variant comes from.
@@ -324,6 +330,8 @@ pub enum Setup {
     Acquired,
     /// Client connected.
     Connected,
+    /// Client connected, topic and payload of a message entered (CMQTT).
+    Staged,
     /// Certificates of the rig's broker are on the module (CMQTT), service stopped.
     Certificates,
 }

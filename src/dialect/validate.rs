@@ -106,7 +106,12 @@ fn check_command(path: &[&str], command: &Command) -> Result<(), Flaw> {
             return at("forbid", format!("`{bad}` is no `parameter=number` of this command"));
         }
     }
-    let shapes = [("read_reply", &command.read_reply), ("reply", &command.reply), ("result", &command.result)];
+    let shapes = [
+        ("read_reply", &command.read_reply),
+        ("reply", &command.reply),
+        ("result", &command.result),
+        ("refusal", &command.refusal),
+    ];
     for (field, shapes) in shapes {
         if let Some(missing) = shapes.iter().flatten().find(|n| *n != "\\n" && command.param(n).is_none()) {
             let message = format!("`{missing}` is not among the parameters of the command");

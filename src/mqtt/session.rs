@@ -140,7 +140,8 @@ impl ClientSession {
             return Err(Refused::AlreadyConnected);
         }
         let options = &self.options;
-        let strings = [Some(&options.client_id), options.username.as_ref(), options.will.as_ref().map(|will| &will.topic)];
+        let strings =
+            [Some(&options.client_id), options.username.as_ref(), options.will.as_ref().map(|will| &will.topic)];
         let bytes = [options.password.as_ref(), options.will.as_ref().map(|will| &will.payload)];
         let lengths = strings.into_iter().flatten().map(String::len).chain(bytes.into_iter().flatten().map(Vec::len));
         if let Some(length) = lengths.max().filter(|length| *length > usize::from(u16::MAX)) {
@@ -306,7 +307,10 @@ impl ClientSession {
 
     /// When `handle_deadline` must be called at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.connack_deadline, self.ping_due, self.ping_deadline, self.requests.next_deadline()].into_iter().flatten().min()
+        [self.connack_deadline, self.ping_due, self.ping_deadline, self.requests.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Where the session is.
@@ -381,7 +385,15 @@ impl ClientSession {
             return self.send(&Packet::Pubrec { id }, now);
         }
         let connection = self.connection;
-        self.events.push_back(ClientEvent::Message(IncomingMessage { topic, payload, qos, retain, dup, id, connection }));
+        self.events.push_back(ClientEvent::Message(IncomingMessage {
+            topic,
+            payload,
+            qos,
+            retain,
+            dup,
+            id,
+            connection,
+        }));
     }
 
     /// PUBREC: the message is with the broker, and must never be sent again.

@@ -126,4 +126,3 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
-

@@ -45,8 +45,7 @@ fn holder(pid: u32, wanted: &Path) -> Option<Holder> {
     targets.iter().any(|target| target == wanted).then(|| Holder {
         pid,
         program: program(pid),
-        has_the_other_end: wanted.starts_with("/dev/pts")
-            && targets.iter().any(|target| target.ends_with("ptmx")),
+        has_the_other_end: wanted.starts_with("/dev/pts") && targets.iter().any(|target| target.ends_with("ptmx")),
     })
 }
 

@@ -46,18 +46,15 @@ pub fn connect(address: &str, baud: u32, timeout: Duration) -> io::Result<Remote
         unsent: Mutex::new(Vec::new()),
     };
     let mut opening = Vec::new();
-    for (verb, option) in [
-        (WILL, BINARY),
-        (DO, BINARY),
-        (WILL, SUPPRESS_GO_AHEAD),
-        (DO, SUPPRESS_GO_AHEAD),
-        (WILL, COM_PORT),
-    ] {
+    for (verb, option) in
+        [(WILL, BINARY), (DO, BINARY), (WILL, SUPPRESS_GO_AHEAD), (DO, SUPPRESS_GO_AHEAD), (WILL, COM_PORT)]
+    {
         opening.extend_from_slice(&[IAC, verb, option]);
     }
     opening.extend(subnegotiation(SET_BAUDRATE, &baud.to_be_bytes()));
     // 8 bits, no parity (1), one stop bit (1), no flow control (1), DTR on (8).
-    for (command, value) in [(SET_DATASIZE, 8), (SET_PARITY, 1), (SET_STOPSIZE, 1), (SET_CONTROL, 1), (SET_CONTROL, 8)] {
+    for (command, value) in [(SET_DATASIZE, 8), (SET_PARITY, 1), (SET_STOPSIZE, 1), (SET_CONTROL, 1), (SET_CONTROL, 8)]
+    {
         opening.extend(subnegotiation(command, &[value]));
     }
     port.send_raw(&opening)?;

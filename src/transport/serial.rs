@@ -37,7 +37,8 @@ pub fn open(path: &str, baud: u32) -> Result<SerialPort, OpenFault> {
     let descriptor = port.as_raw_fd();
     // SAFETY: `port` owns the descriptor and outlives this borrow.
     let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    nix::fcntl::fcntl(borrowed, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|error| OpenFault::Other(error.into()))?;
+    nix::fcntl::fcntl(borrowed, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+        .map_err(|error| OpenFault::Other(error.into()))?;
     Ok(SerialPort { descriptor, port: Mutex::new(port) })
 }
 

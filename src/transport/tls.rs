@@ -325,9 +325,8 @@ impl ServerCertVerifier for ModuleVerifier {
 fn certificates(file: Option<&[u8]>, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsSettingsError> {
     let file = file.ok_or(TlsSettingsError::Missing(what))?;
     let unusable = |why: String| TlsSettingsError::Unusable(what, why);
-    let found: Vec<_> = CertificateDer::pem_slice_iter(file)
-        .collect::<Result<_, _>>()
-        .map_err(|error| unusable(error.to_string()))?;
+    let found: Vec<_> =
+        CertificateDer::pem_slice_iter(file).collect::<Result<_, _>>().map_err(|error| unusable(error.to_string()))?;
     if !found.is_empty() {
         return Ok(found);
     }

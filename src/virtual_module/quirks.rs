@@ -29,7 +29,8 @@ impl Quirks {
         let known = |name: &String| {
             QUIRKS.iter().map(|row| row.name).find(|known| known == name).ok_or_else(|| {
                 let all: Vec<&str> = QUIRKS.iter().map(|row| row.name).collect();
-                Error::new(Kind::BadValue, format!("there is no quirk {name:?}")).with_remedy(format!("one of: {}", all.join(", ")))
+                Error::new(Kind::BadValue, format!("there is no quirk {name:?}"))
+                    .with_remedy(format!("one of: {}", all.join(", ")))
             })
         };
         Ok(Quirks(names.iter().map(known).collect::<Result<_, Error>>()?))

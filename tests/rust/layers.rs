@@ -19,7 +19,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "bindings",
         &[
-            "proto", "dialect", "client", "transcript", "transport", "engine", "virtual_module", "bench_broker", "mqtt",
+            "proto",
+            "dialect",
+            "client",
+            "transcript",
+            "transport",
+            "engine",
+            "virtual_module",
+            "bench_broker",
+            "mqtt",
             "error",
         ],
     ),

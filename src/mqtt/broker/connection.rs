@@ -205,14 +205,7 @@ impl BrokerCore {
         }
     }
 
-    fn subscribe(
-        &mut self,
-        id: ConnectionId,
-        client_id: &str,
-        packet: u16,
-        filters: Vec<(String, Qos)>,
-        now: Instant,
-    ) {
+    fn subscribe(&mut self, id: ConnectionId, client_id: &str, packet: u16, filters: Vec<(String, Qos)>, now: Instant) {
         let codes = filters.iter().map(|(_, qos)| qos.byte()).collect();
         self.session(client_id, |one| one.subscriptions.extend(filters.iter().cloned()));
         self.acknowledge(id, Packet::Suback { id: packet, codes }, now);

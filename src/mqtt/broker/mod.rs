@@ -340,5 +340,4 @@ impl BrokerCore {
             self.route(Publish { dup: false, qos, retain, topic, id: None, payload }, now);
         }
     }
-
 }

@@ -103,9 +103,7 @@ impl Subscriber {
 
     /// PUBREC: a quality 2 message has arrived; from now on only PUBREL is sent.
     pub fn pubrec(&mut self, id: u16, now: Instant) {
-        let is_it = |packet: &Packet| {
-            matches!(packet, Packet::Publish(publish) if publish.qos == Qos::ExactlyOnce && publish.id == Some(id))
-        };
+        let is_it = |packet: &Packet| matches!(packet, Packet::Publish(publish) if publish.qos == Qos::ExactlyOnce && publish.id == Some(id));
         if let Some(entry) = self.in_flight.iter_mut().find(|entry| is_it(&entry.packet)) {
             entry.packet = Packet::Pubrel { id, dup: false };
             entry.sent = now;
