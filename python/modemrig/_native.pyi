@@ -273,6 +273,7 @@ class VirtualModule:
         link: str | None,
         tcp: bool,
         imei: str | None,
+        model: str | None,
         speed: float,
         seed: int,
         quirks: Sequence[str],

@@ -285,7 +285,7 @@ def _virtual(options: argparse.Namespace) -> int:
             broker = options.broker
             if broker == "bench":
                 broker = stack.enter_context(modemrig.BenchBroker())
-        for link in _links(options.link, options.count):
+        for number, link in enumerate(_links(options.link, options.count)):
             module = stack.enter_context(
                 modemrig.VirtualModule(
                     options.dialect,
@@ -294,7 +294,7 @@ def _virtual(options: argparse.Namespace) -> int:
                     link=link,
                     tcp=options.tcp,
                     speed=options.speed,
-                    seed=options.seed,
+                    seed=options.seed + number,  # no two with the same serial number
                     quirks=tuple(options.quirk),
                 )
             )

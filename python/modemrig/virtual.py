@@ -35,6 +35,7 @@ class VirtualModule:
         link: str | os.PathLike[str] | None = None,
         tcp: bool = False,
         imei: str | None = None,
+        model: str | None = None,
         speed: float = 1.0,
         seed: int = 0,
         quirks: Iterable[str] = (),
@@ -48,7 +49,8 @@ class VirtualModule:
             redirect: ``False`` uses the real resolver in spite of ``broker``.
             link: a symbolic link to the port.
             tcp: listen on a TCP port instead of a pseudo-terminal; ``path`` is then ``tcp://…``.
-            imei: its serial number; by default made from dialect and seed.
+            imei: its serial number, 15 digits with a valid check digit; by default made from the seed.
+            model: what it says it is; by default the first the document names.
             speed: timers run this many times as fast.
             seed: of whatever is random.
             quirks: named departures from the document.
@@ -67,6 +69,7 @@ class VirtualModule:
             None if link is None else os.fspath(link),
             tcp,
             imei,
+            model,
             speed,
             seed,
             list(quirks),

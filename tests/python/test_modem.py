@@ -1,0 +1,215 @@
+"""The library on a virtual module: a person's first hour with it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+import modemrig
+
+QMT = ["lte_standard_a", "ecx00u_egx00u", "ec200x_ec600x_eg912y", "bc35g_bc28"]
+
+
+@pytest.mark.parametrize("dialect", modemrig.dialects())
+def test_a_module_of_each_document_is_recognised(dialect: str):
+    with modemrig.open(f"virtual:{dialect}") as modem:
+        assert modem.dialect == dialect
+        assert modem.identity.dialect == dialect
+        assert modem.identity.manufacturer
+        assert len(modem.identity.imei) == 15
+        assert modem.port == f"virtual:{dialect}"
+
+
+def test_a_raw_command_answers_with_its_lines(modem: modemrig.Modem):
+    reply = modem.command("+CSQ")
+    assert reply.final == "OK"
+    assert reply.ok
+    assert reply.lines[0].startswith("+CSQ: ")
+    assert reply.exchanged == (*reply.lines, "OK")
+    assert 0 < reply.response_s <= reply.elapsed_s
+    assert modem.command("AT+CSQ").lines == reply.lines
+
+
+def test_a_reply_survives_pickling(modem: modemrig.Modem):
+    reply = modem.command("+CSQ")
+    assert pickle.loads(pickle.dumps(reply)) == reply
+
+
+def test_an_error_is_an_answer_unless_it_is_checked(modem: modemrig.Modem):
+    reply = modem.command("+QMTNONSENSE=1")
+    assert not reply.ok
+    assert reply.final in ("ERROR", "+CME ERROR: 4", "+CME ERROR: 100") or reply.final.startswith("+CME ERROR")
+    with pytest.raises(modemrig.CommandRefused) as caught:
+        reply.raise_for_status()
+    assert caught.value.last_lines
+    with pytest.raises(modemrig.CommandRefused):
+        modem.command("+QMTNONSENSE=1", check=True)
+
+
+def test_several_commands_in_one_call(modem: modemrig.Modem):
+    assert [reply.final for reply in modem.commands(["+CSQ", "+CSQ", "I"])] == ["OK", "OK", "OK"]
+
+
+def test_a_catalogued_command_takes_documented_names(modem: modemrig.Modem):
+    reply = modem.run("QMTOPEN", client_idx=0, host_name="hub.example", port=1883)
+    assert reply.result is not None
+    assert (reply.result.op, reply.result.client, reply.result.code) == ("open", 0, 0)
+    assert modem.client(0).state == "open"
+
+
+def test_a_bad_value_is_refused_before_the_wire(modem: modemrig.Modem):
+    sent = modem.counters.bytes_sent
+    with pytest.raises(modemrig.BadValue) as caught:
+        modem.run("QMTOPEN", client_idx=6, host_name="hub.example", port=1883)
+    assert "client_idx" in str(caught.value)
+    assert caught.value.source
+    assert modem.counters.bytes_sent == sent
+
+
+def test_a_value_of_a_wrong_type_names_the_parameter(modem: modemrig.Modem):
+    with pytest.raises(TypeError, match="client_idx"):
+        modem.run("QMTOPEN", client_idx=object(), host_name="hub.example", port=1883)
+
+
+def test_a_command_the_dialect_has_not_is_unsupported(modem: modemrig.Modem):
+    with pytest.raises(modemrig.Unsupported):
+        modem.run("CMQTTSTART")
+
+
+@pytest.mark.parametrize("dialect", modemrig.dialects())
+def test_what_is_published_comes_back(dialect: str):
+    payload = b"\x00 any bytes\r\nOK\r\n\xff"
+    with modemrig.open(f"virtual:{dialect}") as modem:
+        client = modem.client(0)
+        client.configure(keepalive_s=60, will=modemrig.Will("a/gone", b"bye", qos=1))
+        with client.session(modem.broker.host, modem.broker.port, client_id="slot-1") as session:
+            assert session.state == "connected"
+            granted = session.subscribe({"a/cmd": 1})
+            assert granted["a/cmd"] in (1, None)
+            receipt = session.publish("a/cmd", payload, qos=1)
+            receipt.wait(10)
+            assert receipt.done
+            message = next(session.messages(timeout_s=10))
+        assert (message.topic, message.payload, message.client) == ("a/cmd", payload, 0)
+        assert client.state == "closed"
+        kinds = [packet.kind for packet in modem.broker.record() if packet.direction == "rx"]
+        assert kinds[0] == "CONNECT"
+        assert "PUBLISH" in kinds
+
+
+def test_a_batch_is_published_in_order(modem: modemrig.Modem):
+    with modem.client(0).session(modem.broker.host, modem.broker.port, client_id="slot-1") as session:
+        session.subscribe({"n": 1})
+        receipts = session.publish_many([("n", str(number), 1) for number in range(20)])
+        for receipt in receipts:
+            receipt.wait(10)
+        messages = session.messages(timeout_s=10)
+        assert [int(next(messages).payload) for _ in range(20)] == list(range(20))
+
+
+def test_leaving_the_message_loop_loses_nothing(modem: modemrig.Modem):
+    with modem.client(0).session(modem.broker.host, modem.broker.port, client_id="slot-1") as session:
+        session.subscribe({"n": 1})
+        for receipt in session.publish_many([("n", str(number), 1) for number in range(10)]):
+            receipt.wait(10)
+        first = next(session.messages(timeout_s=10))
+        rest = [next(modem.client(0).messages(timeout_s=10)) for _ in range(9)]
+        assert [int(message.payload) for message in [first, *rest]] == list(range(10))
+        assert session.dropped == 0
+
+
+def test_settings_are_read_as_they_were_written(modem: modemrig.Modem):
+    client = modem.client(0)
+    client.configure(pkt_timeout=7, keepalive_s=33)
+    assert client.setting("pkt_timeout") == 7
+    assert client.setting("keepalive_s") == 33
+    settings = client.settings()
+    assert set(settings) <= set(modem.setting_names())
+
+
+@pytest.mark.parametrize("dialect", ["ecx00u_egx00u", "sim7028"])
+def test_tls_with_a_client_certificate(dialect: str):
+    with modemrig.open(f"virtual:{dialect}") as modem:
+        broker = modem.broker
+        broker.require_client_cert = True
+        tls = modemrig.Tls(0, broker.ca_pem, broker.client_cert_pem, broker.client_key_pem)
+        with modem.client(0).session("hub.example", 8883, client_id="slot-1", tls=tls) as session:
+            assert session.state == "connected"
+
+
+def test_a_refusing_broker_is_named(modem: modemrig.Modem):
+    modem.broker.refuse_with(5)
+    client = modem.client(0)
+    client.open(modem.broker.host, modem.broker.port)
+    with pytest.raises(modemrig.BrokerRefused) as caught:
+        client.connect("slot-1")
+    assert caught.value.fault == "network"
+    assert caught.value.meaning
+
+
+def test_a_name_that_does_not_resolve_fails_to_open(modem: modemrig.Modem):
+    with pytest.raises(modemrig.OpenFailed) as caught:
+        modem.client(0).open("nowhere.invalid", 1883)
+    assert caught.value.code is not None
+    assert caught.value.meaning
+
+
+def test_a_lost_connection_is_reported_once(modem: modemrig.Modem):
+    client = modem.client(0)
+    client.open(modem.broker.host, modem.broker.port)
+    client.connect("slot-1")
+    modem.broker.stop()
+    lost = client.connection_lost(timeout_s=10)
+    assert lost is not None
+    assert (lost.client, lost.reported) == (0, "+QMTSTAT")
+    assert client.connection_lost(timeout_s=0) is None
+
+
+def test_the_transcript_holds_what_was_said_and_no_password(modem: modemrig.Modem, tmp_path: Path):
+    path = tmp_path / "talk.jsonl"
+    with modemrig.open("virtual:ecx00u_egx00u", transcript=path) as modem:
+        client = modem.client(0)
+        client.open(modem.broker.host, modem.broker.port)
+        client.connect("slot-1", "someone", "very-secret")
+        entries = modem.transcript()
+        assert modem.transcript_path == path
+        assert "very-secret" not in repr(modem)
+    assert any(entry.direction == "tx" and b"AT+QMTCONN" in entry.data for entry in entries)
+    assert b"very-secret" not in b"".join(entry.data for entry in entries)
+    text = path.read_text(encoding="utf-8")
+    assert "AT+QMTCONN" in text
+    assert "very-secret" not in text
+    events = list(modemrig.decode(path))
+    assert {"e": "open", "client": 0, "code": 0} in events
+
+
+def test_a_broker_may_be_shared_and_given(tmp_path: Path):
+    with modemrig.BenchBroker() as broker, modemrig.open("virtual:ecx00u_egx00u", broker=broker) as modem:
+        assert modem.broker is broker
+
+
+def test_a_real_port_has_no_broker_of_ours():
+    with pytest.raises(modemrig.BadValue, match="virtual"):
+        modemrig.open("/dev/ttyUSB0", broker="127.0.0.1:1883")
+
+
+def test_a_file_is_uploaded_once(modem: modemrig.Modem):
+    assert modem.upload("a.pem", b"x" * 700) is True
+    assert modem.upload("a.pem", b"x" * 700) is False
+    assert [(file.name, file.size) for file in modem.files()] == [("a.pem", 700)]
+    modem.delete_file("a.pem")
+    assert modem.files() == []
+
+
+def test_attach_says_what_each_step_found(modem: modemrig.Modem):
+    steps = modem.attach(apn="internet", timeout_s=20)
+    assert [step.name for step in steps][:2] == ["sim", "registration"]
+
+
+def test_a_module_on_tcp_is_a_module(tmp_path: Path):
+    with modemrig.VirtualModule("ecx00u_egx00u", tcp=True) as module:
+        assert module.path.startswith("tcp://")
+        with modemrig.open(module.path) as modem:
+            assert modem.command("+CSQ").ok
