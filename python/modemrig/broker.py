@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Literal
 
 from modemrig import _native
 
@@ -23,17 +24,18 @@ class RecordedPacket:
     time: float
     """When, in seconds since the broker started."""
     connection: int
-    """Which connection, numbered from 1 in the order they came."""
-    client_id: str | None
-    """Who, once the CONNECT was read."""
-    direction: str
-    """``rx``: the broker received it; ``tx``: it sent it."""
+    """Which connection, in the order they came."""
+    client_id: str
+    """Whose; empty until its CONNECT was read."""
+    direction: Literal["in", "out"]
+    """``in``: from a client."""
     kind: str
     """``CONNECT``, ``PUBLISH``, …"""
-    text: str
-    """The packet's fields in a line; passwords are covered."""
-    data: bytes = field(repr=False)
-    """The packet, byte for byte."""
+    fields: Mapping[str, Any]
+    """What it carries, by the standard's names: ``topic``, ``payload``, ``qos``, ``id``, …; no password."""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class BenchBroker:
     def __init__(
         self,
         *,
+        port: int = 0,
+        tls_port: int = 0,
         users: Mapping[str, str] | None = None,
         require_client_cert: bool = False,
         refuse_with: int | None = None,
@@ -86,11 +90,15 @@ class BenchBroker:
         """Start it.
 
         Args:
+            port: for plain MQTT; 0 is a free one.
+            tls_port: for MQTT over TLS; 0 is a free one.
             users: passwords by user name; ``None`` lets everybody in.
             require_client_cert: refuse a TLS connection without a client certificate.
             refuse_with: answer every CONNECT with this CONNACK code.
         """
-        self._native = _native.BenchBroker()
+        self._native = _native.BenchBroker(port, tls_port)
+        self._requires_client_cert = False
+        self._rules: list[tuple[str, str | None, float | None, int | None]] = []
         if users is not None:
             self.set_users(users)
         if require_client_cert:
@@ -143,6 +151,10 @@ class BenchBroker:
         """Every packet so far, in the order in which they crossed the wire."""
         return [RecordedPacket(*row) for row in self._native.record()]
 
+    def clear_record(self) -> None:
+        """Forget the packets so far."""
+        self._native.clear_record()
+
     def refuse_with(self, code: int | None) -> None:
         """Answer every CONNECT from now on with this CONNACK code (1 to 5); ``None`` ends it."""
         self._native.refuse_with(code)
@@ -154,11 +166,43 @@ class BenchBroker:
     @property
     def require_client_cert(self) -> bool:
         """Whether a TLS connection without a client certificate is refused."""
-        return self._native.requires_client_cert()
+        return self._requires_client_cert
 
     @require_client_cert.setter
     def require_client_cert(self, required: bool) -> None:
         self._native.require_client_cert(required)
+        self._requires_client_cert = required
+
+    def lose(self, kind: str, *, client_id: str | None = None, times: int | None = None) -> None:
+        """Never send acknowledgements of this kind (``PUBACK``, ``SUBACK``, …) from now on, or for so many times."""
+        self._add_rule((kind, client_id, None, times))
+
+    def delay(self, kind: str, by_s: float, *, client_id: str | None = None, times: int | None = None) -> None:
+        """Send acknowledgements of this kind so much later."""
+        self._add_rule((kind, client_id, by_s, times))
+
+    def behave(self) -> None:
+        """End every ``lose`` and ``delay``."""
+        self._native.set_ack_rules([])
+        self._rules.clear()
+
+    def _add_rule(self, rule: tuple[str, str | None, float | None, int | None]) -> None:
+        # The newest first: what was said last counts. Rules that ran out begin again; say behave() before.
+        self._native.set_ack_rules([rule, *self._rules])
+        self._rules.insert(0, rule)
+
+    def cut(self, client_id: str) -> bool:
+        """End a client's connection as a broken network does; says whether it had one."""
+        return self._native.cut(client_id)
+
+    def publish(self, topic: str, payload: bytes | str, qos: int = 0, retain: bool = False) -> int:
+        """Publish as if a client had; returns how many sessions it went to."""
+        return self._native.publish(topic, payload.encode() if isinstance(payload, str) else payload, qos, retain)
+
+    @property
+    def connected(self) -> list[str]:
+        """The client identifiers with a connection, in order."""
+        return self._native.connected()
 
     def forget_sessions(self) -> None:
         """Forget sessions, retained messages and queued messages, as a broker without a disk does when it restarts."""

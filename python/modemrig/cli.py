@@ -271,9 +271,8 @@ def _virtual(options: argparse.Namespace) -> int:
     from modemrig import _native
 
     if options.list_faults or options.list_quirks:
-        rows = _native.faults() if options.list_faults else _native.quirks()
-        for name, text in rows:
-            print(f"{name:28} {text}")
+        for name, title in _native.quirks():
+            print(f"{name:28} {title}")
         return 0
     if options.dialect is None:
         options.parser.error(f"say which dialect: {', '.join(modemrig.dialects())}")
@@ -356,13 +355,13 @@ def _add_decode(commands: Any) -> None:
 def _decode(options: argparse.Namespace) -> int:
     import json
 
-    import modemrig
+    from modemrig.transcripts import decode_texts
 
-    events = modemrig.decode(_lines_of_stdin(sys.stdin.buffer) if options.file == "-" else options.file)
-    for event in events:
+    for text in decode_texts(_lines_of_stdin(sys.stdin.buffer) if options.file == "-" else options.file):
         if options.json:
-            print(json.dumps(event, ensure_ascii=False))
+            print(text)
         else:
+            event = json.loads(text)
             fields = "  ".join(f"{name}={_shown(value)}" for name, value in event.items() if name != "e")
             print(f"{event['e']:12} {fields}".rstrip())
     return 0

@@ -6,14 +6,17 @@
 
 use pyo3::prelude::*;
 
+mod broker;
 mod catalogue;
 mod client;
+mod decode;
 mod errors;
 mod events;
 mod logging;
 mod modem;
 mod reply;
 mod value;
+mod virtual_module;
 mod wait;
 
 /// `modemrig._native`
@@ -21,6 +24,10 @@ mod wait;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::bindings::broker::NativeBroker;
+    #[pymodule_export]
+    use crate::bindings::broker::generate_certificates;
     #[pymodule_export]
     use crate::bindings::catalogue::catalogue_json;
     #[pymodule_export]
@@ -31,6 +38,10 @@ mod _native {
     use crate::bindings::client::NativeClient;
     #[pymodule_export]
     use crate::bindings::client::NativeReceipt;
+    #[pymodule_export]
+    use crate::bindings::decode::Decoder;
+    #[pymodule_export]
+    use crate::bindings::decode::decode_line;
     #[pymodule_export]
     use crate::bindings::events::Events;
     #[pymodule_export]
@@ -45,6 +56,10 @@ mod _native {
     use crate::bindings::modem::ports;
     #[pymodule_export]
     use crate::bindings::reply::PyReply;
+    #[pymodule_export]
+    use crate::bindings::virtual_module::NativeVirtualModule;
+    #[pymodule_export]
+    use crate::bindings::virtual_module::quirks;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -44,11 +44,8 @@ impl NativeVirtualModule {
         quirks: Vec<String>,
     ) -> PyResult<NativeVirtualModule> {
         logging::install(py)?;
-        let redirect = broker.map(|(host, port, tls_port)| BrokerAddress {
-            host,
-            port,
-            tls_port: tls_port.unwrap_or(TLS_PORT),
-        });
+        let redirect =
+            broker.map(|(host, port, tls_port)| BrokerAddress { host, port, tls_port: tls_port.unwrap_or(TLS_PORT) });
         let options = VirtualOptions {
             endpoint: if tcp { Endpoint::Tcp } else { Endpoint::Pty { link } },
             network: Network { redirect },

@@ -94,7 +94,7 @@ def test_what_is_published_comes_back(dialect: str):
             message = next(session.messages(timeout_s=10))
         assert (message.topic, message.payload, message.client) == ("a/cmd", payload, 0)
         assert client.state == "closed"
-        kinds = [packet.kind for packet in modem.broker.record() if packet.direction == "rx"]
+        kinds = [packet.kind for packet in modem.broker.record() if packet.direction == "in"]
         assert kinds[0] == "CONNECT"
         assert "PUBLISH" in kinds
 
