@@ -174,6 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn nb_iot_modules_are_known() {
+        let neul = ["Quectel", "BC35-G", "Revision:BC35-GJAR01A07"];
+        assert_eq!((Some("bc35g_bc28"), DetectionBasis::Model), id(&neul));
+        let simcom = [
+            "Manufacturer: SIMCOM INCORPORATED",
+            "Model: SIM7028",
+            "Revision: 2110B06SIM7028",
+            "IMEI: 860000000000000",
+        ];
+        assert_eq!((Some("sim7028"), DetectionBasis::Model), id(&simcom));
+        assert_eq!((Some("bc35g_bc28"), DetectionBasis::Family), id(&["Quectel", "BC95-B5"]));
+        assert_eq!((Some("sim7028"), DetectionBasis::Family), id(&["Manufacturer: SIMCOM", "Model: SIM7600CE"]));
+    }
+
+    #[test]
     fn unknown_model_falls_back_to_its_family() {
         assert_eq!(
             (Some("lte_standard_a"), DetectionBasis::Family),

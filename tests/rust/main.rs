@@ -3,5 +3,6 @@
 mod layers;
 mod seed_facts;
 mod seed_known;
+mod seed_repair;
 mod seeds;
 mod vectors;

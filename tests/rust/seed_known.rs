@@ -72,6 +72,9 @@ impl Known {
             known.lines.extend(strings(&step["expect"]).iter().map(|l| squeeze(l)));
         }
         known.lines.remove("");
+        if !is_clean {
+            known.lines = known.lines.iter().map(|l| l.replace('"', "")).collect();
+        }
         known
     }
 
@@ -87,7 +90,7 @@ impl Known {
         for field in ["ms", "default_ms"] {
             self.numbers.extend(command["max_response"][field].as_i64());
         }
-        for field in ["read_reply", "reply", "result_shapes"] {
+        for field in ["read_reply", "reply", "result_shapes", "refusal_shapes"] {
             list(&command[field]).for_each(|shape| self.shapes.push((prefix.clone(), None, canonicals(shape))));
         }
         for variant in list(&command["variants"]) {
@@ -236,7 +239,10 @@ impl Known {
     }
 
     fn holds_exactly(&self, line: &str) -> bool {
-        let line = squeeze(line);
+        let mut line = squeeze(line);
+        if !self.is_clean {
+            line.retain(|c| c != '"');
+        }
         let fits = |known: &String| match line.strip_prefix(known.as_str()) {
             Some(rest) => rest.is_empty() || rest.starts_with("//"),
             None => line.len() > 30 && known.starts_with(&line),
@@ -257,7 +263,8 @@ fn canonical(name: &str) -> String {
 }
 
 fn canonicals(value: &Value) -> Vec<String> {
-    strings(value).iter().map(|name| canonical(name)).collect()
+    // A line end inside a shape is no parameter.
+    strings(value).iter().filter(|name| !name.starts_with(['\\', '\n'])).map(|name| canonical(name)).collect()
 }
 
 /// Without blanks; one kind of quotation mark.
