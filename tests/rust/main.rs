@@ -1,5 +1,7 @@
 //! The one integration binary: what several layers do together.
 
+#[cfg(feature = "virtual")]
+mod bench_broker;
 mod layers;
 mod seed_facts;
 mod seed_known;
