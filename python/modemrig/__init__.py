@@ -15,9 +15,10 @@ what a document says, ``ModemrigError`` for what can go wrong.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers know the name; importing it from typing would be most of this import's time
 if TYPE_CHECKING:
+    from typing import Any
+
     from modemrig._native import Message as Message
     from modemrig._native import __version__ as __version__
     from modemrig.broker import BenchBroker as BenchBroker

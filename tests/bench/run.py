@@ -42,7 +42,11 @@ def main() -> None:
         for name, ratio in bench.round(backwards=bool(number % 2)).items():
             ratios.setdefault(name, []).append(ratio)
     rows = [
-        {"name": name, "ratio": round(statistics.median(values), 3), "spread": [round(min(values), 3), round(max(values), 3)]}
+        {
+            "name": name,
+            "ratio": round(statistics.median(values), 3),
+            "spread": [round(min(values), 3), round(max(values), 3)],
+        }
         for name, values in ratios.items()
     ]
     print(f"{'comparison':24} {'ratio':>8}   spread over {arguments.rounds} rounds")

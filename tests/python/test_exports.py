@@ -24,7 +24,7 @@ def test_the_table_of_lazy_names_is_what_a_type_checker_reads():
     checked = {
         (statement.module.removeprefix("modemrig."), alias.name)
         for statement in block.body
-        if isinstance(statement, ast.ImportFrom) and statement.module
+        if isinstance(statement, ast.ImportFrom) and statement.module and statement.module.startswith("modemrig.")
         for alias in statement.names
     }
     lazy = {(submodule, name) for submodule, names in modemrig._HOME.items() for name in names}
@@ -59,9 +59,8 @@ def loaded_by(program: str) -> set[str]:
 
 
 def test_importing_loads_neither_the_core_nor_anything_heavy():
-    before = loaded_by("import typing")
-    added = loaded_by("import typing; import modemrig") - before
-    assert added == {"modemrig"}
+    added = loaded_by("import modemrig") - loaded_by("pass")
+    assert added <= {"modemrig", "__future__"}
 
 
 def test_the_pytest_plugin_loads_nothing_of_ours_until_it_is_used():
