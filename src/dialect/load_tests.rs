@@ -146,3 +146,21 @@ fn remove_of_what_is_not_there_is_an_error() {
     let error = broken(&[("small", SMALL), ("child", child)]);
     assert_eq!(("child.toml", Some(6), "commands"), (error.file.as_str(), error.line, error.key.as_str()));
 }
+
+#[test]
+fn no_damage_makes_the_loader_panic() {
+    let mut refused = 0;
+    let lines: Vec<&str> = SMALL.lines().collect();
+    for at in 0..lines.len() {
+        let without: String =
+            lines.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, l)| format!("{l}\n")).collect();
+        refused += usize::from(load(&[("small", &without)]).is_err());
+    }
+    for (at, _) in SMALL.char_indices() {
+        for by in ["", "\"", "=", "[", "\u{e9}", "9"] {
+            let damaged = format!("{}{by}{}", &SMALL[..at], &SMALL[at + 1..]);
+            refused += usize::from(load(&[("small", &damaged)]).is_err());
+        }
+    }
+    assert!(refused > 1000, "{refused}");
+}

@@ -246,7 +246,8 @@ fn codes(rows: &IndexMap<String, CodeRow>) -> Vec<(String, String)> {
         Some(remedy) => format!("{}. {remedy}", capital(&row.meaning)),
         None => format!("{}.", capital(&row.meaning)),
     };
-    rows.iter().map(|(code, row)| (format!("{code:>3}"), text(row))).collect()
+    let width = rows.keys().map(String::len).max().unwrap_or(0);
+    rows.iter().map(|(code, row)| (format!("{code:>width$}"), text(row))).collect()
 }
 
 fn example_page(example: &Example) -> String {
