@@ -112,10 +112,6 @@ impl Framer {
             }
             let rest = &self.buffer[self.start..];
             let first = *rest.first()?;
-            if std::mem::take(&mut self.after_prompt) && first == b' ' {
-                self.consume(1);
-                continue;
-            }
             match payload_echo(rest, context) {
                 Match::Whole(len) => return Some(self.emit(Frame::PayloadEcho, len)),
                 Match::Part if silence < Silence::Long => {
@@ -123,6 +119,10 @@ impl Framer {
                     return None;
                 }
                 _ => {}
+            }
+            if std::mem::take(&mut self.after_prompt) && first == b' ' {
+                self.consume(1);
+                continue;
             }
             match first {
                 b'\r' if rest.len() == 1 => return None,
@@ -155,6 +155,18 @@ impl Framer {
     /// The silence that would change the outcome of the last look.
     pub fn hold(&self) -> Option<Silence> {
         self.hold
+    }
+
+    /// A prompt nobody waited for is still at the beginning of the line: it must not answer the command that is sent next.
+    pub fn drop_prompt(&mut self) -> Option<Vec<u8>> {
+        let rest = &self.buffer[self.start..];
+        let line_ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if self.body.is_some() || rest.get(line_ends) != Some(&b'>') {
+            return None;
+        }
+        self.after_prompt = true;
+        self.consume(line_ends + 1);
+        Some(b">".to_vec())
     }
 
     /// Everything not yet framed, given back; the framer is empty.

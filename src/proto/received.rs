@@ -19,6 +19,9 @@ use crate::proto::framer::Step;
 /// More digits than this are no length.
 const LENGTH_DIGITS: usize = 6;
 
+/// A topic is at most 65535 bytes long; what has no end by then is no message.
+const LONGEST_HEADER: usize = 70_000;
+
 /// What the header says; `at` is the first byte behind the comma that follows the topic.
 struct Header {
     client: u8,
@@ -41,8 +44,8 @@ pub(super) fn look(rest: &[u8], at: usize, context: &Context<'_>, silence: Silen
     }
     let header = match header(rest, at, context) {
         Seen::Yes(header) => header,
-        Seen::More => return Step::More(Silence::None),
-        Seen::No => return Step::Line,
+        Seen::More if rest.len() < LONGEST_HEADER => return Step::More(Silence::None),
+        Seen::More | Seen::No => return Step::Line,
     };
     let look = Look { rest, header, context, silence };
     let at = look.header.at;

@@ -301,9 +301,7 @@ impl TaSession {
             return false;
         };
         if byte != b'\n' {
-            if matches!(self.mode, Mode::Command) {
-                self.line_end = LineEnd::Cr;
-            }
+            self.line_end = LineEnd::Cr;
             return false;
         }
         let belongs = match self.line_end {

@@ -153,7 +153,7 @@ impl TeSession {
     ///
     /// # Errors
     /// `Busy` while one is pending; `ForbiddenByte` for a control character in the line.
-    pub fn send(&mut self, request: Request, now: Instant) -> Result<(), ProtocolError> {
+    pub fn send(&mut self, request: Request, _now: Instant) -> Result<(), ProtocolError> {
         if let Some(pending) = &self.pending {
             return Err(ProtocolError::Busy { pending: pending.line.clone() });
         }
@@ -163,7 +163,7 @@ impl TeSession {
         let mut bytes = request.line.clone();
         bytes.push(b'\r');
         self.transmit.push_back(bytes);
-        self.begin(request, now);
+        self.begin(request);
         Ok(())
     }
 
@@ -171,7 +171,7 @@ impl TeSession {
     ///
     /// # Errors
     /// `NoPayloadDue` unless the state is `AwaitPrompt` or `SendPayload`.
-    pub fn payload(&mut self, bytes: Vec<u8>, now: Instant) -> Result<(), ProtocolError> {
+    pub fn payload(&mut self, bytes: Vec<u8>, _now: Instant) -> Result<(), ProtocolError> {
         let Some(pending) = &mut self.pending else {
             return Err(ProtocolError::NoPayloadDue);
         };
@@ -179,7 +179,7 @@ impl TeSession {
             TeState::SendPayload => {
                 pending.state = TeState::AwaitResult;
                 self.write_payload(bytes);
-                self.frames(now, Silence::None);
+                self.frames(Silence::None);
                 Ok(())
             }
             // The prompt is on its way; the payload waits for it.
@@ -197,7 +197,7 @@ impl TeSession {
         self.handle_deadline(now);
         self.framer.push(bytes);
         self.last_bytes = Some(now);
-        self.frames(now, Silence::None);
+        self.frames(Silence::None);
     }
 
     /// The next event.
@@ -228,7 +228,7 @@ impl TeSession {
                 Some(silence) => silence,
                 None => return,
             };
-            self.frames(now, silence);
+            self.frames(silence);
             if self.framer.hold() == Some(silence) {
                 return;
             }
@@ -236,9 +236,9 @@ impl TeSession {
     }
 
     /// The line will never say anything again: what is left is judged as after a very long silence.
-    pub fn finish(&mut self, now: Instant) {
+    pub fn finish(&mut self) {
         for _ in 0..2 {
-            self.frames(now, Silence::Long);
+            self.frames(Silence::Long);
         }
         let rest = self.framer.take_rest();
         if !rest.is_empty() {
@@ -321,7 +321,7 @@ impl TeSession {
         self.transmit.push_back(bytes);
     }
 
-    fn begin(&mut self, request: Request, _now: Instant) {
+    fn begin(&mut self, request: Request) {
         let commands = command_line::parse_line(&request.line).unwrap_or_default();
         let asked = commands.iter().map(|command| self.grammar.asked(command)).find(|asked| *asked != Asked::Nothing);
         let asked = asked.unwrap_or(Asked::Nothing);
@@ -329,6 +329,7 @@ impl TeSession {
         let waits = sends || !matches!(asked, Asked::Nothing | Asked::Possible);
         let state = if waits { TeState::AwaitPrompt } else { TeState::AwaitResult };
         self.owed.extend(request.awaits);
+        self.events.extend(self.framer.drop_prompt().map(Event::Ignored));
         self.unseen_command = false;
         self.booting = false;
         let Request { line, input, .. } = request;
@@ -336,7 +337,7 @@ impl TeSession {
     }
 
     /// Takes frames as long as there are any; each may change how the next one is read.
-    fn frames(&mut self, _now: Instant, silence: Silence) {
+    fn frames(&mut self, silence: Silence) {
         loop {
             let numeric_wanted = self.pending.is_some() || self.unseen_command;
             let pending = self.pending.as_ref();

@@ -4,6 +4,8 @@ use crate::proto::Delimiter;
 use crate::proto::Event;
 use crate::proto::FinalResult;
 use crate::proto::Message;
+use crate::proto::Op;
+use crate::proto::command_line;
 use crate::proto::command_line::Form;
 use crate::proto::command_line::ParsedCommand;
 use crate::proto::framer::Frame;
@@ -153,7 +155,9 @@ impl TeSession {
     /// A line without a prefix: part of the answer, or nothing that is known.
     fn plain(&mut self, text: &[u8]) {
         let answers = self.pending.as_ref().is_some_and(|pending| pending.state != TeState::SendPayload);
-        let event = if answers && !self.desynced && !lines::is_boot_text(text) {
+        // The echo of a command line that is not the pending one: an earlier owner's, or one given up.
+        let echo = command_line::parse_line(text).is_some_and(|commands| !commands.is_empty() || text.len() == 2);
+        let event = if answers && !self.desynced && !echo && !lines::is_boot_text(text) {
             Event::Info { name: String::new(), line: text.to_vec() }
         } else {
             Event::Ignored(text.to_vec())
@@ -286,17 +290,16 @@ impl TeSession {
         // of typed input share one operation, so there the name counts.
         let fits = |command: &ParsedCommand| {
             let awaited = grammar.awaited(command).filter(|(awaited, _)| awaited.fits(op, client, msgid));
-            awaited.is_some() && (op != crate::proto::Op::Input || command.name == line.name)
+            awaited.is_some() && (op != Op::Input || command.name == line.name)
         };
         let own = self.pending.as_ref().and_then(|pending| pending.commands.iter().find(|command| fits(command)));
         // Staging a topic answers under its own name, which elsewhere names the result of subscribing.
         let staged = self.pending.as_ref().is_some_and(|pending| {
             pending.commands.iter().any(|command| {
-                command.name == line.name
-                    && grammar.command(line.name).is_some_and(|rule| rule.op == Some(crate::proto::Op::Input))
+                command.name == line.name && grammar.command(line.name).is_some_and(|rule| rule.op == Some(Op::Input))
             })
         });
-        let op = if staged { crate::proto::Op::Input } else { op };
+        let op = if staged { Op::Input } else { op };
         let own = own.is_some() || staged;
         let answered = self.pending.as_ref().is_some_and(|pending| pending.answered);
         if place.is_none() && !self.accept_any && !(own && !answered) {
@@ -393,7 +396,8 @@ impl TeSession {
                 self.block = Some(block);
                 self.block_damaged(line.text.to_vec());
             }
-            None => self.line_damaged(line),
+            // The end of a block that was reported as damaged already.
+            None => self.events.push_back(Event::Ignored(line.text.to_vec())),
         }
     }
 

@@ -297,7 +297,7 @@ impl Talk {
     }
 
     fn finish(&mut self) {
-        self.session.finish(self.now);
+        self.session.finish();
         self.collect();
         let host_owes = self.session.state() == TeState::SendPayload;
         let unanswered = self.session.pending_line().is_some() && !self.session.answered() && !host_owes;

@@ -8,3 +8,5 @@ mod seed_known;
 mod seed_repair;
 mod seeds;
 mod vectors;
+mod proto_properties;
+mod random;
