@@ -2,11 +2,12 @@
 
 #[cfg(feature = "virtual")]
 mod bench_broker;
+mod field;
 mod layers;
+mod proto_properties;
+mod random;
 mod seed_facts;
 mod seed_known;
 mod seed_repair;
 mod seeds;
 mod vectors;
-mod proto_properties;
-mod random;
