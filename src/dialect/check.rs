@@ -243,12 +243,13 @@ impl<'a> Place<'a> {
                 }
             }
         }
+        // The prefix `AT` is not counted.
+        let length = line.len() - 2;
         match self.dialect.limits.line_len {
-            Some(max) if line.len() > max as usize => Err(self.bad(
-                "command line",
-                format!("{} characters long", line.len()),
-                format!("at most {max} characters"),
-            )),
+            Some(max) if length > max as usize => {
+                let allowed = format!("at most {max} characters");
+                Err(self.bad("command line", format!("{length} characters long"), allowed))
+            }
             _ => Ok(line),
         }
     }

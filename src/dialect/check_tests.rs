@@ -155,6 +155,23 @@ fn unknown_command_and_key_are_refused() {
 }
 
 #[test]
+fn line_longer_than_the_module_takes_is_refused() {
+    let dialect = catalogue().get("sim7028").expect("is built in");
+    let connect = |pass: usize| {
+        let long = "x".repeat(256);
+        let address = format!("tcp://{}", "a".repeat(122));
+        let args = [v(0), address.as_str().into(), v(60), v(1), long.as_str().into(), Value::Text(vec![b'x'; pass])];
+        check(dialect, "AT+CMQTTCONNECT", "write", &args)
+    };
+    let longest = connect(1).map(|line| line.len()).unwrap_or_else(|e| panic!("{e}"));
+    let room = 559 + 2 - longest;
+    assert_eq!(Some(561), connect(1 + room).ok().map(|line| line.len()));
+    let bad = connect(2 + room).expect_err("is one too long");
+    assert_eq!(("command line", "at most 559 characters"), (bad.parameter.as_str(), bad.allowed.as_str()));
+    assert!(!bad.to_string().contains("xxx"), "{bad}");
+}
+
+#[test]
 fn module_finds_variant_and_values() {
     let matched = match_line(dialect(), "at+qmtcfg=\"SSL\",0,1,2").unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(("AT+QMTCFG", "ssl", false), (matched.command_name, matched.variant_name, matched.is_query));
