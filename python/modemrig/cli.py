@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from modemrig.cli_virtual import add_virtual
+from modemrig.cli_words import add_command, seconds
 from modemrig.errors import ModemrigError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ with a module on a port:
     _add_ports(commands)
     _add_identify(commands)
     _add_catalogue(commands)
-    _add_virtual(commands)
+    add_virtual(commands)
     _add_decode(commands)
     _add_hil(commands)
     return parser
@@ -98,25 +99,11 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _command(
-    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int], text: str, examples: str
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=summary,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=text,
-        epilog=f"examples:\n{examples}",
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
 # ---------------------------------------------------------------------------------------------------------------- ports
 
 
 def _add_ports(commands: Any) -> None:
-    _command(
+    add_command(
         commands,
         "ports",
         "list the serial ports of this computer",
@@ -145,7 +132,7 @@ def _ports(_: argparse.Namespace) -> int:
 
 
 def _add_identify(commands: Any) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "identify",
         "say what is behind a port",
@@ -155,7 +142,7 @@ def _add_identify(commands: Any) -> None:
         "  modemrig identify /dev/ttyUSB2\n  modemrig identify tcp://10.0.0.5:4001",
     )
     parser.add_argument("port", metavar="PORT", help="/dev/ttyUSB2, tcp://host:port, rfc2217://host:port")
-    parser.add_argument("--timeout", type=_seconds, metavar="S", help="how long to try in all, in seconds")
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="how long to try in all, in seconds")
 
 
 _NOT_AT = {
@@ -187,7 +174,7 @@ def _print_identity(identity: Identity) -> None:
 
 
 def _add_catalogue(commands: Any) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "catalogue",
         "print what a vendor's document says",
@@ -227,119 +214,11 @@ def _count(document: dict[str, Any], what: str) -> str:
     return f"{number} {what if number != 1 else what.removesuffix('s')}"
 
 
-# -------------------------------------------------------------------------------------------------------------- virtual
-
-
-def _add_virtual(commands: Any) -> None:
-    parser = _command(
-        commands,
-        "virtual",
-        "run virtual modules until Ctrl-C",
-        _virtual,
-        "Run virtual modules, each on a pseudo-terminal of its own, with a real MQTT broker behind them. Any program\n"
-        "that opens a serial port can talk to one. Every host name a module dials leads to the broker (port 1883 to\n"
-        "its plain port, 8883 to its TLS port), so the documents' examples run as printed.",
-        "  modemrig virtual ecx00u_egx00u              then, elsewhere: tio /dev/pts/5\n"
-        "  modemrig virtual sim7028 --count 4\n"
-        "  modemrig virtual bc35g_bc28 --broker 127.0.0.1:1883 --link /tmp/module\n"
-        "  modemrig virtual lte_standard_a --quirk prompt_on_own_line",
-    )
-    parser.add_argument("dialect", nargs="?", metavar="DIALECT", help="one of 'modemrig catalogue'")
-    parser.add_argument("--count", type=_positive, default=1, metavar="N", help="how many modules (default 1)")
-    parser.add_argument(
-        "--broker", default="bench", metavar="B", help="bench: one of our own (default); or host:port of another"
-    )
-    parser.add_argument("--link", metavar="PATH", help="a symbolic link to the port; PATH-1, PATH-2, … with --count")
-    parser.add_argument("--no-redirect", action="store_true", help="host names lead where the real resolver says")
-    parser.add_argument("--tcp", action="store_true", help="listen on a TCP port instead of a pseudo-terminal")
-    parser.add_argument(
-        "--speed", type=_factor, default=1.0, metavar="F", help="run timers F times as fast (default 1)"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of whatever is random (default 0)")
-    parser.add_argument("--quirk", action="append", default=[], metavar="NAME", help="a departure from the document")
-    parser.add_argument("--list-faults", action="store_true", help="list the faults a module can be given, and end")
-    parser.add_argument("--list-quirks", action="store_true", help="list the quirks, and end")
-    parser.set_defaults(parser=parser)
-
-
-def _virtual(options: argparse.Namespace) -> int:
-    import contextlib
-    import tempfile
-    from pathlib import Path
-
-    import modemrig
-    from modemrig import _native
-
-    if options.list_faults or options.list_quirks:
-        for name, title in _native.quirks():
-            print(f"{name:28} {title}")
-        return 0
-    if options.dialect is None:
-        options.parser.error(f"say which dialect: {', '.join(modemrig.dialects())}")
-
-    _end_on_sigterm()
-    with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
-        broker: modemrig.BenchBroker | str | None = None
-        if not options.no_redirect:
-            broker = options.broker
-            if broker == "bench":
-                broker = stack.enter_context(modemrig.BenchBroker())
-        for number, link in enumerate(_links(options.link, options.count)):
-            module = stack.enter_context(
-                modemrig.VirtualModule(
-                    options.dialect,
-                    broker=broker,
-                    redirect=not options.no_redirect,
-                    link=link,
-                    tcp=options.tcp,
-                    speed=options.speed,
-                    seed=options.seed + number,  # no two with the same serial number
-                    quirks=tuple(options.quirk),
-                )
-            )
-            print(f"{options.dialect}  IMEI {module.imei}  port {module.path}" + (f"  link {link}" if link else ""))
-        if isinstance(broker, modemrig.BenchBroker):
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="modemrig-"))
-            authority = broker.ca_file(Path(folder) / "ca.pem")
-            print(
-                f"broker  {broker.host}:{broker.port} plain  {broker.host}:{broker.tls_port} TLS  CA file {authority}"
-            )
-        elif broker is not None:
-            print(f"broker  {broker}")
-        else:
-            print("broker  whatever the real resolver finds")
-        print("Ctrl-C ends it.", flush=True)
-        _wait_for_ever()
-    return 0
-
-
-def _links(link: str | None, count: int) -> Iterator[str | None]:
-    for number in range(1, count + 1):
-        yield link if link is None or count == 1 else f"{link}-{number}"
-
-
-def _end_on_sigterm() -> None:
-    """Make SIGTERM end the program as Ctrl-C does: modules stopped, links removed."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-
-
-def _wait_for_ever() -> NoReturn:
-    import threading
-
-    never = threading.Event()
-    while True:
-        never.wait()
-
-
 # --------------------------------------------------------------------------------------------------------------- decode
 
 
 def _add_decode(commands: Any) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "decode",
         "print the events in a transcript",
@@ -382,7 +261,7 @@ def _shown(value: Any) -> str:
 
 
 def _add_hil(commands: Any) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "hil",
         "run the hardware-in-the-loop suite",
@@ -420,33 +299,6 @@ def _hil(options: argparse.Namespace) -> int:
     for slot in options.slot:
         words += ["--slot", slot]
     return int(pytest.main([*words, *options.behind_dashes]))
-
-
-# ----------------------------------------------------------------------------------------------------------- word types
-
-
-def _positive(word: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number of at least 1")
-    return int(word)
-
-
-def _seconds(word: str) -> float:
-    return _number(word, "a number of seconds above 0")
-
-
-def _factor(word: str) -> float:
-    return _number(word, "a factor above 0")
-
-
-def _number(word: str, what: str) -> float:
-    try:
-        number = float(word)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{word!r} is not {what}")
-    return number
 
 
 if __name__ == "__main__":
