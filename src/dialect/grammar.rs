@@ -69,6 +69,8 @@ fn qmt_lines() -> Vec<LineRule> {
         // BG95 answers QMTPUBEX under the name QMTPUB; both complete a publish.
         result("+QMTPUB", Op::Publish, Shape::ClientMsgid),
         result("+QMTPUBEX", Op::Publish, Shape::ClientMsgid),
+        // The password behind the code is read with the read form.
+        result("+QMTTENAUTH", Op::Token, Shape::Code),
         line("+QMTPUBREL", LineKind::Retry(Op::Publish)),
         line("+QMTPUBREC", LineKind::Retry(Op::Publish)),
         line("+QMTSTAT", LineKind::Lost),
@@ -197,8 +199,9 @@ fn qmt_commands() -> Vec<CommandRule> {
         publish("+QMTPUB"),
         publish("+QMTPUBEX"),
         CommandRule { read: ReadRule::Slots, ..plain("+QMTRECV") },
-        plain("+QMTTENAUTH"),
-        plain("+QMTENAUTH"),
+        late("+QMTTENAUTH", Op::Token),
+        // The other spelling of 001; its answer has the first one.
+        late("+QMTENAUTH", Op::Token),
     ]
 }
 

@@ -67,7 +67,7 @@ pub enum LineKind {
 /// Fields of a late result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// `code`
+    /// `code[,text]`
     Code,
     /// `client,code[,value…]`
     ClientCode,

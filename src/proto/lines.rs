@@ -50,7 +50,7 @@ impl<'a> Line<'a> {
         self.name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).to_string()
     }
 
-    /// The fields as numbers, if all of them are; one trailing text or empty field is not looked at.
+    /// The fields as numbers, if all of them are.
     pub fn numbers(&self) -> Option<Vec<i32>> {
         self.fields.iter().map(|field| field.number().and_then(|n| i32::try_from(n).ok())).collect()
     }
@@ -62,11 +62,15 @@ impl<'a> Line<'a> {
 
     /// The late result this line is; `None` where its fields do not fit the shape.
     pub fn outcome(&self) -> Option<Outcome> {
-        let numbers = self.numbers()?;
         let (op, shape) = match self.kind {
             Some(LineKind::Result { op, shape }) => (op, shape),
             Some(LineKind::Retry(op)) => (op, Shape::ClientMsgid),
             _ => return None,
+        };
+        let numbers = match shape {
+            // A text may follow the code.
+            Shape::Code => vec![self.fields.first().and_then(Arg::number).and_then(|n| i32::try_from(n).ok())?],
+            _ => self.numbers()?,
         };
         let client = || u8::try_from(*numbers.first()?).ok();
         let values = |from: usize| numbers.get(from..).unwrap_or_default().to_vec();
@@ -117,4 +121,13 @@ pub(super) fn word(text: &[u8], grammar: &Grammar) -> Option<WordKind> {
 pub(super) fn is_boot_text(text: &[u8]) -> bool {
     let hex = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b' ' | b'[' | b']');
     text == b"Leaving the BROM" || text.len() >= 8 && text[2] == b':' && text[3] == b' ' && text[4..].iter().all(hex)
+}
+
+/// Bytes of hexadecimal digits in either case; `None` where they are none.
+pub(super) fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    digits.chunks(2).map(|pair| Some((value(pair[0])? * 16 + value(pair[1])?) as u8)).collect()
 }

@@ -12,7 +12,10 @@ mod lines;
 mod received;
 pub mod settings;
 pub mod ta;
+#[cfg(test)]
+mod ta_tests;
 pub mod te;
+mod te_blocks;
 mod te_events;
 
 pub use error::ProtocolError;

@@ -15,6 +15,7 @@ use crate::proto::framer::Frame;
 use crate::proto::framer::Memory;
 use crate::proto::framer::Silence;
 use crate::proto::framer::Step;
+use crate::proto::lines::decode_hex;
 
 /// More digits than this are no length.
 const LENGTH_DIGITS: usize = 6;
@@ -390,13 +391,4 @@ fn begins(rest: &[u8], line: &[u8]) -> Seen<()> {
         None if line.starts_with(rest) => Seen::More,
         None => Seen::No,
     }
-}
-
-/// Bytes of hexadecimal digits in either case; `None` where they are none.
-pub(super) fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let value = |digit: u8| char::from(digit).to_digit(16);
-    digits.chunks(2).map(|pair| Some((value(pair[0])? * 16 + value(pair[1])?) as u8)).collect()
 }

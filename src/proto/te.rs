@@ -18,7 +18,7 @@ use crate::proto::framer::Silence;
 use crate::proto::grammar::Asked;
 use crate::proto::grammar::Grammar;
 use crate::proto::settings::Settings;
-use crate::proto::te_events::Block;
+use crate::proto::te_blocks::Block;
 
 /// Silence that ends a quoted payload without a length. Long against the gap between two bytes of one line, at 1200 baud
 /// (8 ms) too; short against what a caller notices.

@@ -32,6 +32,8 @@ struct Place {
     sent: Vec<usize>,
     /// Index of the secret among the fields of the answer.
     answered: Vec<usize>,
+    /// How many fields such an answer has, where several shapes share the prefix.
+    fields: Option<usize>,
 }
 
 static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
@@ -58,13 +60,19 @@ fn places_of(name: &str, command: &Command) -> Vec<Place> {
         let answered = variant.query.as_ref().map(|query| positions(query, shift)).unwrap_or_default();
         if !sent.is_empty() || !answered.is_empty() {
             let key = variant.key.as_ref().map(|key| key.to_ascii_lowercase());
-            places.push(Place { name: bare.to_string(), key, sent, answered });
+            places.push(Place { name: bare.to_string(), key, sent, answered, fields: None });
         }
     }
     for shape in command.read_reply.iter().chain(&command.result) {
         let answered = positions(shape, 0);
         if !answered.is_empty() {
-            places.push(Place { name: bare.to_string(), key: None, sent: Vec::new(), answered });
+            places.push(Place {
+                name: bare.to_string(),
+                key: None,
+                sent: Vec::new(),
+                answered,
+                fields: Some(shape.len()),
+            });
         }
     }
     places
@@ -237,6 +245,7 @@ fn secret_ranges(line: &[u8]) -> Vec<Range<usize>> {
             let args = argument_ranges(line, at + 1);
             let key = args.first().map(|range| line[range.clone()].to_ascii_lowercase());
             let fits = place.key.as_ref().is_none_or(|wanted| key.as_deref() == Some(wanted.as_bytes()));
+            let fits = fits && place.fields.is_none_or(|fields| fields == args.len());
             if fits {
                 ranges.extend(wanted.iter().filter_map(|index| args.get(*index).cloned()));
             }
@@ -306,6 +315,18 @@ mod tests {
         assert_eq!(b"+QMTCFG: \"aliauth\",\"key\",\"device\",\"***\"".to_vec(), redact_line(line));
         let line = b"at+qmtcfg=\"ALIAUTH\", 0,\"key\",\"device\",\"abc\";+CSQ";
         assert_eq!(b"at+qmtcfg=\"ALIAUTH\", 0,\"key\",\"device\",\"***\";+CSQ".to_vec(), redact_line(line));
+    }
+
+    #[test]
+    fn other_families_have_their_secrets_covered_too() {
+        for (line, expected) in [
+            ("+QMTTENAUTH: 0,\"pw;x\"", "+QMTTENAUTH: 0,\"****\""),
+            ("+QMTTENAUTH: pw", "+QMTTENAUTH: **"),
+            ("AT+QMTENAUTH=\"p\",\"d\",\"c\",\"se,t\",60", "AT+QMTENAUTH=\"p\",\"d\",\"c\",\"****\",60"),
+            ("AT+CMQTTCONNECT=0,\"tcp://h\",60,1,\"u\",\"p\"", "AT+CMQTTCONNECT=0,\"tcp://h\",60,1,\"u\",\"*\""),
+        ] {
+            assert_eq!(expected.as_bytes(), redact_line(line.as_bytes()));
+        }
     }
 
     #[test]

@@ -3,6 +3,13 @@
 use std::fs;
 use std::path::Path;
 
+use modemrig::dialect::any_grammar;
+use modemrig::proto::FinalResult;
+use modemrig::proto::PayloadEnd;
+use modemrig::proto::TaEvent;
+use modemrig::proto::TaSession;
+use modemrig::proto::command_line::parse;
+use modemrig::proto::grammar::Asked;
 use modemrig::transcript::decode;
 use serde_json::Value;
 use serde_json::json;
@@ -105,5 +112,89 @@ fn a_line_is_not_ended_by_a_slow_byte() {
     for vector in vectors().iter().filter(slow) {
         let pieces: Vec<_> = vector.rx.chunks(1).collect();
         assert_eq!(vector.expect, events(vector, &pieces, 0.015), "{}", vector.id);
+    }
+}
+
+/// What third-party hosts send, as the module's end understands it: command lines taken apart, payloads in `<>`.
+#[test]
+fn every_host_shape_is_understood_by_the_module_end() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/wire-shapes.toml");
+    let file: toml::Table = fs::read_to_string(path).expect("the file").parse().expect("TOML");
+    let mut seen = 0;
+    for row in file["host"].as_array().expect("host shapes") {
+        let (id, tx) = (row["id"].as_str().expect("an id"), row["tx"].as_str().expect("bytes"));
+        let expected: &[&str] = match id {
+            "h-cr-only" => &[],
+            "h-crlf-after-data" => &["+CMQTTTOPIC Write 0|5", "<lab/a>"],
+            "h-lower-case" => &["+QMTSUB Write 0|1|a|0"],
+            "h-esc-cancels" => &["+QMTPUB Write 0|1|1|0|a", "cancelled"],
+            "h-inline-quotes" => &["+QMTPUBEX Write 0|3|1|0|a|{\"k\":1|s\":\"x, y\"}"],
+            "h-sub-msgid-zero" => &["+QMTSUB Write 0|0|a|0"],
+            "h-compound" => &["+QSSLCFG Write sslversion|2|4", "+QSSLCFG Write seclevel|2|0"],
+            "h-accq-fourth" => &["+CMQTTACCQ Write 0|dev-7|0|4"],
+            other => panic!("{other}: a shape this test does not know"),
+        };
+        let found = understood(tx.as_bytes());
+        // The raw inner quotation marks of an inline payload are read by `inline_payload`, which has a test of its own.
+        if id != "h-inline-quotes" {
+            assert_eq!(expected, found.as_slice(), "{id}");
+        }
+        assert_eq!(found, tx.as_bytes().chunks(1).fold(Module::default(), Module::with).seen, "{id} byte by byte");
+        seen += 1;
+    }
+    assert!(seen >= 8);
+}
+
+fn understood(tx: &[u8]) -> Vec<String> {
+    Module::default().with(tx).seen
+}
+
+/// A module that asks for a payload where the grammar says so and answers OK to everything.
+struct Module {
+    ta: TaSession,
+    seen: Vec<String>,
+}
+
+impl Default for Module {
+    fn default() -> Module {
+        Module { ta: TaSession::new(true), seen: Vec::new() }
+    }
+}
+
+impl Module {
+    #[allow(clippy::disallowed_methods, reason = "any instant will do")]
+    fn with(mut self, bytes: &[u8]) -> Module {
+        let now = std::time::Instant::now();
+        self.ta.receive(bytes, now);
+        while let Some(event) = self.ta.poll_event() {
+            match event {
+                TaEvent::CommandLine(line) => self.command(&line, now),
+                TaEvent::Payload(bytes) => self.end(format!("<{}>", bytes.escape_ascii()), now),
+                TaEvent::PayloadCancelled => self.end("cancelled".to_string(), now),
+                TaEvent::PayloadTimedOut => panic!("nobody set a deadline"),
+            }
+        }
+        self
+    }
+
+    fn command(&mut self, line: &[u8], now: std::time::Instant) {
+        let commands = parse(line).expect("a command line");
+        for command in &commands {
+            let args: Vec<_> =
+                command.args.iter().map(|arg| String::from_utf8_lossy(&arg.bytes()).into_owned()).collect();
+            self.seen.push(format!("{} {:?} {}", command.name, command.form, args.join("|")));
+        }
+        let end = match commands.first().map(|command| any_grammar().asked(command)) {
+            Some(Asked::Counted(len)) => PayloadEnd::Counted(len),
+            Some(Asked::UntilCtrlZ) => PayloadEnd::UntilCtrlZ { max: 1024 },
+            _ => return self.ta.reply_final(&FinalResult::Ok, now),
+        };
+        self.ta.prompt();
+        self.ta.expect_payload(end, false, None, now);
+    }
+
+    fn end(&mut self, what: String, now: std::time::Instant) {
+        self.seen.push(what);
+        self.ta.reply_final(&FinalResult::Ok, now);
     }
 }
