@@ -203,6 +203,8 @@ fn row_owner(line: &str) -> Option<String> {
     let rest = line.strip_prefix('<')?;
     let (inner, rest) = rest.split_once('>')?;
     let name = names(&format!("<{inner}>")).pop()?;
+    // One conversion took the name for a tag and closed it.
+    let rest = rest.strip_prefix("</").and_then(|r| r.split_once('>')).map_or(rest, |(_, after)| after);
     (rest.is_empty() || rest.starts_with(['\t', ' ', '\u{1}'])).then_some(name)
 }
 

@@ -57,7 +57,11 @@ fn every_fact_of_the_documents_is_in_the_catalogue() {
                 missing.push(format!("{seed} line {line}: {fact}"));
             }
         }
-        println!("{id}: {count} of {} facts are in the catalogue", all.len());
+        let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+        for (_, fact) in &all {
+            *kinds.entry(fact.to_string().split(' ').next().unwrap_or_default().to_string()).or_default() += 1;
+        }
+        println!("{id}: {count} of {} facts are in the catalogue: {kinds:?}", all.len());
         let checked = |key: &&(String, usize, String)| key.0 == seed;
         let unused: Vec<_> = errata.keys().filter(checked).filter(|k| !used.contains(*k)).collect();
         assert!(unused.is_empty(), "errata that are none: {unused:#?}");
