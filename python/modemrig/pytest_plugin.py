@@ -1,1 +1,101 @@
-"""What pytest loads wherever modemrig is installed: it must cost nothing until the suite asks for it."""
+"""The pytest plugin: options, markers, a slot as a fixture, a summary per slot. No logic: that is in ``modemrig.hil``.
+
+It costs nothing where no test asks for a slot: the rig is read when the first test that takes the fixture ``slot`` is
+collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from modemrig.hil.bench import Bench, SlotBench
+    from modemrig.modem import Modem
+
+OPTIONS = {
+    "rig": ("RIG", "virtual (a slot for each document), virtual:DIALECT, or a rig file", "virtual"),
+    "broker": ("BROKER", "bench, mosquitto, host:port or host:port:tls_port; default: what the rig says", None),
+    "rig-log": ("DIR", "where transcripts go; default: rig-log in the folder pytest was started in", "rig-log"),
+}
+"""Name, placeholder, help and default; each has a twin in the ini file and in the environment (MODEMRIG_RIG, …)."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the group ``rig``."""
+    group = parser.getgroup("rig", "rigs of cellular modules")
+    for name, (placeholder, text, default) in OPTIONS.items():
+        ini = name.replace("-", "_")
+        group.addoption(f"--{name}", metavar=placeholder, help=f"{text} (ini: {ini}, environment: MODEMRIG_{ini.upper()})")
+        parser.addini(ini, text, default=default)
+    group.addoption("--slot", metavar="NAME", action="append", default=[], help="only this slot; may be given again")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    config.addinivalue_line("markers", "needs(*names): skipped on a slot or rig that has not all of them: tls, mosquitto")
+    config.addinivalue_line("markers", "dialect(*names): only on slots whose module speaks one of these dialects")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes ``slot`` once on every chosen slot."""
+    if "slot" in metafunc.fixturenames:
+        from modemrig.hil.collect import parametrize
+
+        parametrize(metafunc)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say which rig, once it is known."""
+    bench: Bench | None = getattr(config, "_modemrig_bench", None)
+    return None if bench is None else f"rig: {bench}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop what was started for the rig."""
+    bench: Bench | None = getattr(session.config, "_modemrig_bench", None)
+    if bench is not None:
+        bench.stop()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print a line for every slot."""
+    reports = [report for kind in ("passed", "failed", "error") for report in terminalreporter.stats.get(kind, [])]
+    if any(name == "slot" for report in reports for name, _ in getattr(report, "user_properties", [])):
+        from modemrig.hil.summary import write_summary
+
+        write_summary(terminalreporter, reports)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With pytest-xdist: all tests of a slot run on one worker, so that no two of them share a module."""
+    from modemrig.hil.collect import slot_scheduler
+
+    return slot_scheduler(config, log)
+
+
+@pytest.fixture
+def slot(request: pytest.FixtureRequest) -> Iterator[SlotBench]:
+    """The slot a test runs on: its module, its broker, and a device at the far side of the broker."""
+    place: SlotBench = request.param
+    place.use(request.node)
+    try:
+        yield place
+    finally:
+        place.leave()
+
+
+@pytest.fixture
+def modem(slot: SlotBench) -> Modem:
+    """The module in the slot, opened; closed and left as found behind the test."""
+    return slot.modem
+
+
+@pytest.fixture
+def transcript_path(slot: SlotBench) -> Path:
+    """The file with every byte of this test."""
+    return slot.transcript_path

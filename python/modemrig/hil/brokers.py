@@ -1,0 +1,171 @@
+"""The broker of a rig: in this process, a private mosquitto, or one that is already there. All look the same to a test."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modemrig.broker import BenchBroker, Certificates
+from modemrig.rig import BrokerAddress, RigError
+
+START_WITHIN_S = 10.0
+
+
+@dataclass(slots=True)
+class RigBroker:
+    """Where the modules of a rig connect, and what they need for it."""
+
+    name: str
+    """For people."""
+    host: str
+    """As the module sees it."""
+    port: int
+    """Plain MQTT."""
+    tls_port: int | None
+    """MQTT over TLS."""
+    peer_host: str
+    """As this machine sees it."""
+    user: str | None = None
+    """User name."""
+    password: str | None = field(default=None, repr=False)
+    """Its password."""
+    ca: bytes | None = None
+    """Certificate of the authority, PEM."""
+    client_cert: bytes | None = None
+    """Certificate of a client, PEM."""
+    client_key: bytes | None = field(default=None, repr=False)
+    """Its key, PEM."""
+    mutual_tls_port: int | None = None
+    """A TLS port that refuses clients without a certificate, where there is one of its own."""
+    bench: BenchBroker | None = None
+    """The bench broker itself."""
+    log: Path | None = None
+    """What the broker logs."""
+
+    def __str__(self) -> str:
+        tls = f", TLS {self.tls_port}" if self.tls_port else ", no TLS"
+        return f"{self.name} at {self.host}:{self.port}{tls}"
+
+    @contextlib.contextmanager
+    def demanding_certificates(self, demand: bool) -> Iterator[int | None]:
+        """The TLS port to use; with ``demand`` one that refuses clients without a certificate, where we can have that."""
+        if demand and self.bench is not None:
+            self.bench.require_client_cert = True
+            try:
+                yield self.tls_port
+            finally:
+                self.bench.require_client_cert = False
+        else:
+            yield self.mutual_tls_port if demand and self.mutual_tls_port else self.tls_port
+
+
+@contextlib.contextmanager
+def start_broker(wanted: str | BrokerAddress, folder: Path) -> Iterator[RigBroker]:
+    """The broker a rig asks for; what was started for it is stopped behind the block."""
+    if wanted == "bench":
+        with BenchBroker() as bench:
+            made = bench.certificates
+            yield RigBroker(
+                "bench broker", bench.host, bench.port, bench.tls_port, bench.host, **_pems(made), bench=bench
+            )
+    elif wanted == "mosquitto":
+        with _mosquitto(folder) as broker:
+            yield broker
+    else:
+        assert isinstance(wanted, BrokerAddress)
+        read = {
+            name: path.read_bytes()
+            for name in ("ca", "client_cert", "client_key")
+            if (path := getattr(wanted, name)) is not None
+        }
+        peer = wanted.peer_host or wanted.host
+        yield RigBroker("broker", wanted.host, wanted.port, wanted.tls_port, peer, wanted.user, wanted.password, **read)
+
+
+def find_mosquitto() -> str | None:
+    """The program, also where ``sbin`` is not in the path."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+
+
+@contextlib.contextmanager
+def _mosquitto(log_folder: Path) -> Iterator[RigBroker]:
+    program = find_mosquitto()
+    if program is None:
+        raise RigError("--broker mosquitto: there is no program mosquitto here; install it (Debian: apt install mosquitto)")
+    log_folder.mkdir(parents=True, exist_ok=True)
+    log = log_folder / "mosquitto.log"
+    certificates = Certificates.generate()
+    with tempfile.TemporaryDirectory(prefix="modemrig-mosquitto-") as folder:
+        files = certificates.write(Path(folder))
+        plain, tls, mutual = _free_ports(3)
+        tls_lines = [f"cafile {files['ca']}", f"certfile {files['server_cert']}", f"keyfile {files['server_key']}"]
+        lines = [
+            f"user {getpass.getuser()}",
+            "allow_anonymous true",
+            "persistence false",
+            f"log_dest file {log.resolve()}",
+            "log_type all",
+            f"listener {plain} 127.0.0.1",
+            f"listener {tls} 127.0.0.1",
+            *tls_lines,
+            f"listener {mutual} 127.0.0.1",
+            *tls_lines,
+            "require_certificate true",
+        ]
+        config = Path(folder) / "mosquitto.conf"
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        process = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            _await_listening(process, (plain, tls, mutual), log)
+            host = "127.0.0.1"
+            pems = _pems(certificates)
+            yield RigBroker("mosquitto", host, plain, tls, host, **pems, mutual_tls_port=mutual, log=log)
+        finally:
+            process.terminate()
+            try:
+                process.communicate(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+
+
+def _pems(certificates: Certificates) -> dict[str, bytes]:
+    return {
+        "ca": certificates.ca_pem.encode(),
+        "client_cert": certificates.client_cert_pem.encode(),
+        "client_key": certificates.client_key_pem.encode(),
+    }
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports nobody listens on; held together until all are chosen, so that they differ."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _await_listening(process: subprocess.Popen[bytes], ports: tuple[int, ...], log: Path) -> None:
+    """Return once every port accepts; give up when the program ended or the time is over."""
+    deadline = time.monotonic() + START_WITHIN_S
+    for port in ports:
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            if process.poll() is not None:
+                output = process.stdout.read().decode(errors="replace") if process.stdout else ""
+                raise RigError(f"mosquitto ended with code {process.returncode}: {output.strip() or f'see {log}'}")
+            if time.monotonic() > deadline:
+                raise RigError(f"mosquitto did not listen within {START_WITHIN_S:g} s; see {log}")
+            # A listening socket sends no word when it is ready: ask again in a moment, or at once when the program ends.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.02)

@@ -1,0 +1,58 @@
+"""The summary behind a run: a line for every slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class SlotSummary:
+    """What is known of a slot when the run is over."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    passed: int = 0
+    failed: int = 0
+    slowest: tuple[float, str] = (-1.0, "nothing was timed")
+    """Share of the documented maximum, and the answer in words."""
+
+    def add(self, report: Any) -> None:
+        """Count a report in."""
+        if report.when == "call" and report.passed:
+            self.passed += 1
+        elif report.failed:
+            self.failed += 1
+        for name, value in report.user_properties:
+            if name != "response":
+                self.facts[name] = str(value)
+                continue
+            command, seconds, *maximum = str(value).split()
+            share = float(seconds) / float(maximum[0]) if maximum else 0.0
+            limit = f"of {float(maximum[0]):g} s" if maximum else "(no maximum documented)"
+            self.slowest = max(self.slowest, (share, f"{command} {_duration(float(seconds))} {limit}"))
+
+
+def write_summary(reporter: Any, reports: list[Any]) -> None:
+    """Print identity, verdicts and the slowest answer of every slot."""
+    slots: dict[str, SlotSummary] = {}
+    for report in reports:
+        properties = dict(report.user_properties)
+        if "slot" in properties:
+            slots.setdefault(str(properties["slot"]), SlotSummary()).add(report)
+    reporter.section("slots")
+    rows = [("slot", "dialect", "module", "firmware", "IMEI", "passed", "failed", "slowest answer, against its maximum")]
+    for name, slot in slots.items():
+        facts = [slot.facts.get(fact, "?") for fact in ("dialect", "module", "firmware", "imei")]
+        rows.append((name, *facts, str(slot.passed), str(slot.failed), slot.slowest[1]))
+    if all(row[0] == row[1] for row in rows[1:]):  # the slots of a virtual rig are named after their dialects
+        rows = [(row[0], *row[2:]) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    failed_at = len(rows[0]) - 2
+    for number, row in enumerate(rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        markup = {"bold": True} if number == 0 else {"green": True} if row[failed_at] == "0" else {"red": True}
+        reporter.write_line(line, **markup)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,0 +1,272 @@
+"""Rig files: which modules sit in which slots, and which broker they talk to.
+
+A file is TOML. Reading it checks every key; an error names file, line and key. Nothing is opened here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modemrig.errors import CallerError
+
+__all__ = ["BrokerAddress", "Rig", "RigError", "Slot", "load_rig"]
+
+VIRTUAL = "virtual:"
+OWN_BROKERS = ("bench", "mosquitto")
+
+
+class RigError(CallerError):
+    """A rig cannot be used as it is described; the message names file, line and key."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """A broker that is already there."""
+
+    host: str
+    """As the module's network sees it."""
+    port: int = 1883
+    """Plain MQTT."""
+    tls_port: int | None = None
+    """MQTT over TLS; without it examples with TLS are skipped."""
+    peer_host: str | None = None
+    """As this machine sees it; by default the same as ``host``."""
+    user: str | None = None
+    """User name."""
+    password: str | None = field(default=None, repr=False)
+    """Its password, from the environment variable the file names."""
+    ca: Path | None = None
+    """Certificate of the authority, PEM."""
+    client_cert: Path | None = None
+    """Certificate of a client the broker accepts, PEM."""
+    client_key: Path | None = field(default=None, repr=False)
+    """Its key, PEM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one module."""
+
+    name: str
+    """Unique in the rig; part of every test id."""
+    port: str
+    """``/dev/serial/by-path/…``, ``tcp://…``, ``rfc2217://…`` or ``virtual:<dialect>``."""
+    dialect: str | None = None
+    """By default what the module says of itself decides."""
+    baud: int = 115_200
+    """Bits per second."""
+    imei: str | None = None
+    """What must sit here; by default anything may."""
+    apn: str | None = None
+    """Access point name; given, the module is attached to its network first."""
+    quirks: tuple[str, ...] = ()
+    """Departures of a virtual module from its document."""
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether the suite makes the module itself."""
+        return self.port.startswith(VIRTUAL)
+
+    @property
+    def known_dialect(self) -> str | None:
+        """The dialect, where it is known before the port is opened."""
+        return self.port.removeprefix(VIRTUAL) if self.is_virtual else self.dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """The slots of a test run and their broker."""
+
+    name: str
+    """For people and for the prefix of topics."""
+    slots: tuple[Slot, ...]
+    """At least one."""
+    broker: str | BrokerAddress = "bench"
+    """``bench`` (in this process), ``mosquitto`` (started for the run), or one that is already there."""
+
+
+def load_rig(rig: str, broker: str | None = None) -> Rig:
+    """Read a rig.
+
+    Args:
+        rig: ``virtual`` (a slot for each document), ``virtual:<dialect>``, or the path of a rig file.
+        broker: overrules the rig's broker: ``bench``, ``mosquitto``, ``host:port`` or ``host:port:tls_port``.
+
+    Raises:
+        RigError: naming file, line and key.
+    """
+    described = _virtual(rig) if rig == "virtual" or rig.startswith(VIRTUAL) else _read(rig)
+    if broker is not None:
+        chosen = broker if broker in OWN_BROKERS else _address("--broker", broker)
+        described = Rig(described.name, described.slots, chosen)
+    if isinstance(described.broker, str):
+        for slot in described.slots:
+            if not slot.is_virtual:
+                raise RigError(
+                    f"{rig}: slot {slot.name!r} is a real port, and no network outside reaches the broker "
+                    f"{described.broker!r} on this machine; write [rig] broker = {{ host = \"…\" }}, the broker as the "
+                    "module sees it, or pass --broker host:port"
+                )
+    return described
+
+
+def _virtual(rig: str) -> Rig:
+    from modemrig.reference import dialects
+
+    known = dialects()
+    if rig == "virtual":
+        return Rig("virtual", tuple(Slot(dialect, VIRTUAL + dialect) for dialect in known))
+    dialect = rig.removeprefix(VIRTUAL)
+    if dialect not in known:
+        raise RigError(f"--rig {rig}: there is no dialect {dialect!r}; there are {', '.join(known)}")
+    return Rig("virtual", (Slot(dialect, rig),))
+
+
+def _read(path: str) -> Rig:
+    if "://" in path:
+        raise RigError(f"--rig {path}: rigs are files, or 'virtual'; {path.split(':')[0]}:// is not supported yet")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RigError(f"{path}: {error.strerror}; a rig file describes [rig] and [[slot]]") from error
+    except UnicodeDecodeError as error:
+        raise RigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RigError(f"{path}: {error}") from error
+    return _Reader(path, text).rig(document)
+
+
+def _address(where: str, text: str) -> BrokerAddress:
+    match = re.fullmatch(r"(?P<host>[^:\s]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})(?::(?P<tls>\d{1,5}))?", text)
+    numbers = [int(n) for n in match.group("port", "tls") if n is not None] if match else []
+    if match is None or not all(0 < number < 65536 for number in numbers):
+        raise RigError(f"{where} {text!r}: write bench, mosquitto, host:port or host:port:tls_port")
+    return BrokerAddress(match["host"], numbers[0], numbers[1] if len(numbers) > 1 else None)
+
+
+class _Reader:
+    """Checks a parsed rig file, and knows where in the text a key stands."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.lines = text.splitlines()
+        self.folder = Path(path).resolve().parent
+
+    def rig(self, document: dict[str, Any]) -> Rig:
+        self.known("", 0, document, {"rig", "slot"})
+        head = self.value("", 0, document, "rig", dict, {})
+        self.known("rig", 0, head, {"name", "broker"})
+        rows = self.value("", 0, document, "slot", list, [])
+        if not rows or not all(isinstance(row, dict) for row in rows):
+            raise self.error("", 0, "slot", "a rig has at least one [[slot]]")
+        slots = tuple(self.slot(number, row) for number, row in enumerate(rows))
+        for number, slot in enumerate(slots):
+            if slot.name in {other.name for other in slots[:number]}:
+                raise self.error("slot", number, "name", f"{slot.name!r} stands twice")
+        name = self.value("rig", 0, head, "name", str, Path(self.path).stem)
+        return Rig(name, slots, self.broker(head))
+
+    def slot(self, number: int, row: dict[str, Any]) -> Slot:
+        from modemrig.reference import dialects
+
+        self.known("slot", number, row, {"name", "port", "dialect", "baud", "imei", "apn", "quirks"})
+
+        def get(key: str, kind: type, default: Any = None) -> Any:
+            return self.value("slot", number, row, key, kind, default)
+
+        def fail(key: str, message: str) -> RigError:
+            return self.error("slot", number, key, message)
+
+        name, port = get("name", str), get("port", str)
+        for key, value in (("name", name), ("port", port)):
+            if not value:
+                raise fail(key, "is needed")
+        if not re.fullmatch(r"[\w.+-]+", name):
+            raise fail("name", f"{name!r}: letters, digits and - _ . + only, it becomes part of test ids and file names")
+        dialect = get("dialect", str)
+        named = port.removeprefix(VIRTUAL) if port.startswith(VIRTUAL) else dialect
+        if named is not None and named not in dialects():
+            key = "port" if port.startswith(VIRTUAL) else "dialect"
+            raise fail(key, f"there is no dialect {named!r}; there are {', '.join(dialects())}")
+        imei = get("imei", str)
+        if imei is not None and not re.fullmatch(r"\d{15}", imei):
+            raise fail("imei", f"{imei!r}: an IMEI has 15 digits")
+        baud = get("baud", int, 115_200)
+        if baud <= 0:
+            raise fail("baud", f"{baud}: a number of bits per second above 0")
+        quirks = get("quirks", list, [])
+        if not all(isinstance(quirk, str) for quirk in quirks):
+            raise fail("quirks", "a list of names")
+        if quirks and not port.startswith(VIRTUAL):
+            raise fail("quirks", f"{port} is a real port; only virtual modules have quirks on demand")
+        return Slot(name, port, dialect, baud, imei, get("apn", str), tuple(quirks))
+
+    def broker(self, head: dict[str, Any]) -> str | BrokerAddress:
+        row = head.get("broker", "bench")
+        if isinstance(row, str):
+            try:
+                return row if row in OWN_BROKERS else _address("broker", row)
+            except RigError as error:
+                raise self.error("rig", 0, "broker", str(error)) from None
+        if not isinstance(row, dict):
+            raise self.error("rig", 0, "broker", "a name or a table { host = … }")
+        texts = {"host", "peer_host", "user", "password_env", "ca", "client_cert", "client_key"}
+        numbers = {"port", "tls_port"}
+        for key, value in row.items():
+            if key not in texts | numbers:
+                raise self.error("rig", 0, "broker", f"unknown key {key!r}; known are {', '.join(sorted(texts | numbers))}")
+            if key in texts and not isinstance(value, str):
+                raise self.error("rig", 0, "broker", f"{key}: a text is needed, not {value!r}")
+            if key in numbers and (type(value) is not int or not 0 < value < 65536):
+                raise self.error("rig", 0, "broker", f"{key}: a port from 1 to 65535 is needed, not {value!r}")
+        if not row.get("host"):
+            raise self.error("rig", 0, "broker", "host is missing: the broker as the module sees it")
+        password = None
+        if "password_env" in row:
+            password = os.environ.get(row["password_env"])
+            if password is None:
+                raise self.error("rig", 0, "broker", f"password_env: the environment has no {row['password_env']}")
+        files = {}
+        for key in ("ca", "client_cert", "client_key"):
+            if key in row:
+                files[key] = self.folder / row[key]
+                if not files[key].is_file():
+                    raise self.error("rig", 0, "broker", f"{key}: there is no file {files[key]}")
+        plain = {key: row[key] for key in ("host", "port", "tls_port", "peer_host", "user") if key in row}
+        return BrokerAddress(**plain, password=password, **files)
+
+    def known(self, table: str, number: int, row: dict[str, Any], keys: set[str]) -> None:
+        for key in row:
+            if key not in keys:
+                raise self.error(table, number, key, f"unknown key; known are {', '.join(sorted(keys))}")
+
+    def value(self, table: str, number: int, row: dict[str, Any], key: str, kind: type, default: Any) -> Any:
+        value = row.get(key, default)
+        if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+            wanted = {str: "a text", int: "a number", list: "a list", dict: "a table"}[kind]
+            raise self.error(table, number, key, f"{wanted} is needed, not {value!r}")
+        return value
+
+    def error(self, table: str, number: int, key: str, message: str) -> RigError:
+        full = f"{table}.{key}" if table else key
+        return RigError(f"{self.path}, line {self.line(table, number, key)}, {full}: {message}")
+
+    def line(self, table: str, number: int, key: str) -> int:
+        """Where the key stands, else its table, else the first line."""
+        current, counts, found = "", {}, 1
+        for position, line in enumerate(self.lines, 1):
+            if header := re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line):
+                current = header[1]
+                counts[current] = counts.get(current, -1) + 1
+                if current == (table or key):
+                    found = position if counts[current] == number else found
+            elif current == table and counts.get(current, 0) == number and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+                return position
+        return found
