@@ -281,6 +281,7 @@ def _add_hil(commands: Any) -> None:
 
 def _hil(options: argparse.Namespace) -> int:
     from importlib.util import find_spec
+    from pathlib import Path
 
     missing = [name for name, module in (("pytest", "pytest"), ("paho-mqtt", "paho")) if find_spec(module) is None]
     if missing:
@@ -289,16 +290,22 @@ def _hil(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
-    import pytest
 
-    words = ["--pyargs", "modemrig.hil"]
+    suite = find_spec("modemrig.hil")
+    if suite is None or not suite.submodule_search_locations:
+        raise ModemrigError("the suite is missing from this installation")
+    (folder,) = suite.submodule_search_locations
+    # The same settings wherever it runs: neither those of a project that happens to be around, nor a cache in site-packages.
+    words = ["-c", os.devnull, "--rootdir", folder, "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", folder]
     for name in ("rig", "broker"):
         value = getattr(options, name)
         if value is not None:
             words += [f"--{name}", value]
     for slot in options.slot:
         words += ["--slot", slot]
-    return int(pytest.main([*words, *options.behind_dashes]))
+    # pytest wants a fresh interpreter (it rewrites modules as they are imported), and signals and exit code to itself.
+    # -P: what lies in the current folder is not the package.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *words, *options.behind_dashes])
 
 
 if __name__ == "__main__":

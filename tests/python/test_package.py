@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from conftest import CHECKOUT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
