@@ -269,7 +269,7 @@ fn canonicals(value: &Value) -> Vec<String> {
 
 /// Without blanks; one kind of quotation mark.
 fn squeeze(line: &str) -> String {
-    line.replace('”', "\"").replace('“', "\"").replace("\\$", "$").chars().filter(|c| !c.is_whitespace()).collect()
+    line.replace(['”', '“'], "\"").replace("\\$", "$").chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
