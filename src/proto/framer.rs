@@ -189,10 +189,10 @@ impl Framer {
     /// A frame that begins with a printable byte.
     fn look(&mut self, context: &Context<'_>, silence: Silence) -> Step {
         let rest = &self.buffer[self.start..];
-        if let Some(command) = context.command {
-            if rest.len() > command.len() && rest.starts_with(command) && rest[command.len()] == b'\r' {
-                return Step::Frame(Frame::CommandEcho, command.len() + 1);
-            }
+        if let Some(command) = context.command.filter(|command| rest.starts_with(command))
+            && rest.get(command.len()) == Some(&b'\r')
+        {
+            return Step::Frame(Frame::CommandEcho, command.len() + 1);
         }
         if context.numeric && rest[0].is_ascii_digit() {
             match rest.get(1) {

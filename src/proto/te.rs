@@ -93,6 +93,7 @@ pub(super) struct Pending {
     pub asked: Asked,
     pub input: Input,
     pub state: TeState,
+    pub awaits: Option<Awaited>,
     pub echoed: bool,
     /// Its own result line came, with or without a final result to follow.
     pub answered: bool,
@@ -332,8 +333,8 @@ impl TeSession {
         self.events.extend(self.framer.drop_prompt().map(Event::Ignored));
         self.unseen_command = false;
         self.booting = false;
-        let Request { line, input, .. } = request;
-        self.pending = Some(Pending { line, commands, asked, input, state, echoed: false, answered: false });
+        let Request { line, input, awaits } = request;
+        self.pending = Some(Pending { line, commands, asked, input, state, awaits, echoed: false, answered: false });
     }
 
     /// Takes frames as long as there are any; each may change how the next one is read.

@@ -115,7 +115,10 @@ impl TeSession {
                 match result {
                     FinalResult::Ok => self.follow(&pending.commands),
                     // Refused: its result will never come (one that already came is no longer owed).
-                    _ => self.forget_owed(&pending.commands),
+                    _ => {
+                        let place = self.owed.iter().position(|owed| Some(*owed) == pending.awaits);
+                        place.map(|place| self.owed.remove(place));
+                    }
                 }
             }
             None if self.unseen_command && !self.desynced => {
@@ -280,7 +283,8 @@ impl TeSession {
         let op = if staged { Op::Input } else { op };
         let own = own.is_some() || staged;
         let answered = self.pending.as_ref().is_some_and(|pending| pending.answered);
-        if place.is_none() && !self.accept_any && !(own && !answered) {
+        let expected = place.is_some() || self.accept_any || own && !answered;
+        if !expected {
             self.events.push_back(Event::Stale { op, name, client, msgid });
             return;
         }
@@ -330,16 +334,6 @@ impl TeSession {
                         Setting::Length => self.settings.set_len(client, on),
                         Setting::Hex => self.settings.set_hex(client, on),
                     }
-                }
-            }
-        }
-    }
-
-    fn forget_owed(&mut self, commands: &[ParsedCommand]) {
-        for command in commands {
-            if let Some((awaited, _)) = self.grammar.awaited(command) {
-                if let Some(place) = self.owed.iter().position(|owed| *owed == awaited) {
-                    self.owed.remove(place);
                 }
             }
         }

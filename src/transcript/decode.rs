@@ -264,10 +264,10 @@ impl Talk {
             self.note(&event);
             self.events.push_back(event_json(&event));
         }
-        if self.session.pending_line().is_none() {
-            if let Some(next) = self.queue.pop_front() {
-                self.begin(next);
-            }
+        if self.session.pending_line().is_none()
+            && let Some(next) = self.queue.pop_front()
+        {
+            self.begin(next);
         }
     }
 
