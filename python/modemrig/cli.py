@@ -279,24 +279,22 @@ def _add_hil(commands: Any) -> None:
     parser.add_argument("--slot", metavar="NAME", action="append", default=[], help="only this slot (may be repeated)")
 
 
-def _hil(options: argparse.Namespace) -> int:
+def _hil(options: argparse.Namespace) -> NoReturn:
     from importlib.util import find_spec
     from pathlib import Path
 
     missing = [name for name, module in (("pytest", "pytest"), ("paho-mqtt", "paho")) if find_spec(module) is None]
     if missing:
-        print(
-            f"modemrig: the suite needs {' and '.join(missing)}, which come with the extra: pip install 'modemrig[hil]'",
-            file=sys.stderr,
+        raise ModemrigError(
+            f"the suite needs {' and '.join(missing)}, which come with the extra: pip install 'modemrig[hil]'"
         )
-        return 1
-
     suite = find_spec("modemrig.hil")
     if suite is None or not suite.submodule_search_locations:
         raise ModemrigError("the suite is missing from this installation")
     (folder,) = suite.submodule_search_locations
     # The same settings wherever it runs: neither those of a project that happens to be around, nor a cache in site-packages.
-    words = ["-c", os.devnull, "--rootdir", folder, "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", folder]
+    settings = Path(folder) / "pytest.ini"
+    words = ["-c", str(settings), "--rootdir", folder, "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", folder]
     for name in ("rig", "broker"):
         value = getattr(options, name)
         if value is not None:

@@ -29,14 +29,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("rig", "rigs of cellular modules")
     for name, (placeholder, text, default) in OPTIONS.items():
         ini = name.replace("-", "_")
-        group.addoption(f"--{name}", metavar=placeholder, help=f"{text} (ini: {ini}, environment: MODEMRIG_{ini.upper()})")
+        group.addoption(
+            f"--{name}", metavar=placeholder, help=f"{text} (ini: {ini}, environment: MODEMRIG_{ini.upper()})"
+        )
         parser.addini(ini, text, default=default)
     group.addoption("--slot", metavar="NAME", action="append", default=[], help="only this slot; may be given again")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers."""
-    config.addinivalue_line("markers", "needs(*names): skipped on a slot or rig that has not all of them: tls, mosquitto")
+    config.addinivalue_line(
+        "markers", "needs(*names): skipped on a slot or rig that has not all of them: tls, mosquitto"
+    )
     config.addinivalue_line("markers", "dialect(*names): only on slots whose module speaks one of these dialects")
 
 

@@ -109,7 +109,7 @@ def load_rig(rig: str, broker: str | None = None) -> Rig:
             if not slot.is_virtual:
                 raise RigError(
                     f"{rig}: slot {slot.name!r} is a real port, and no network outside reaches the broker "
-                    f"{described.broker!r} on this machine; write [rig] broker = {{ host = \"…\" }}, the broker as the "
+                    f'{described.broker!r} on this machine; write [rig] broker = {{ host = "…" }}, the broker as the '
                     "module sees it, or pass --broker host:port"
                 )
     return described
@@ -189,7 +189,9 @@ class _Reader:
             if not value:
                 raise fail(key, "is needed")
         if not re.fullmatch(r"[\w.+-]+", name):
-            raise fail("name", f"{name!r}: letters, digits and - _ . + only, it becomes part of test ids and file names")
+            raise fail(
+                "name", f"{name!r}: letters, digits and - _ . + only, it becomes part of test ids and file names"
+            )
         dialect = get("dialect", str)
         named = port.removeprefix(VIRTUAL) if port.startswith(VIRTUAL) else dialect
         if named is not None and named not in dialects():
@@ -221,7 +223,9 @@ class _Reader:
         numbers = {"port", "tls_port"}
         for key, value in row.items():
             if key not in texts | numbers:
-                raise self.error("rig", 0, "broker", f"unknown key {key!r}; known are {', '.join(sorted(texts | numbers))}")
+                raise self.error(
+                    "rig", 0, "broker", f"unknown key {key!r}; known are {', '.join(sorted(texts | numbers))}"
+                )
             if key in texts and not isinstance(value, str):
                 raise self.error("rig", 0, "broker", f"{key}: a text is needed, not {value!r}")
             if key in numbers and (type(value) is not int or not 0 < value < 65536):
@@ -267,6 +271,10 @@ class _Reader:
                 counts[current] = counts.get(current, -1) + 1
                 if current == (table or key):
                     found = position if counts[current] == number else found
-            elif current == table and counts.get(current, 0) == number and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            elif (
+                current == table
+                and counts.get(current, 0) == number
+                and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line)
+            ):
                 return position
         return found

@@ -99,7 +99,9 @@ def find_mosquitto() -> str | None:
 def _mosquitto(log_folder: Path) -> Iterator[RigBroker]:
     program = find_mosquitto()
     if program is None:
-        raise RigError("--broker mosquitto: there is no program mosquitto here; install it (Debian: apt install mosquitto)")
+        raise RigError(
+            "--broker mosquitto: there is no program mosquitto here; install it (Debian: apt install mosquitto)"
+        )
     log_folder.mkdir(parents=True, exist_ok=True)
     log = log_folder / "mosquitto.log"
     certificates = Certificates.generate()

@@ -77,7 +77,12 @@ def is_mutual(example: dict[str, Any]) -> bool:
 
 
 def prepare(
-    example: dict[str, Any], document: dict[str, Any], broker: RigBroker, tls_port: int | None, prefix: str, apn: str | None
+    example: dict[str, Any],
+    document: dict[str, Any],
+    broker: RigBroker,
+    tls_port: int | None,
+    prefix: str,
+    apn: str | None,
 ) -> Plan:
     """Make an example ready."""
     return _Preparation(example, document, broker, tls_port, prefix, apn).plan()
@@ -111,12 +116,16 @@ class _Preparation:
         self.ports = {1883: broker.port, 8883: tls_port}
         self.prefix = prefix
         self.apn = apn
-        self.commands = {command["name"]: command for command in [*document["commands"], *document.get("surroundings", [])]}
+        self.commands = {
+            command["name"]: command for command in [*document["commands"], *document.get("surroundings", [])]
+        }
         self.names = {topic: self.prefixed(topic) for topic in self.topics_as_printed()}
         self.client_ids = {client_id: prefix + client_id for client_id in self.client_ids_as_printed()}
 
     def plan(self) -> Plan:
-        plan = Plan(self.example.get("setup", "idle"), needs_tls=uses_tls(self.example), is_mutual=is_mutual(self.example))
+        plan = Plan(
+            self.example.get("setup", "idle"), needs_tls=uses_tls(self.example), is_mutual=is_mutual(self.example)
+        )
         plan.topics = list(self.names.values())
         plan.client_ids = list(self.client_ids.values())
         topic, payload = "", b""
@@ -217,10 +226,10 @@ class _Preparation:
             lambda m: f'{m[1]}"{host}",{self.ports[int(m[2])]}',
             text,
         )
-        text = re.sub(
-            r'"tcp://[^":]+:(1883|8883)"', lambda m: f'"tcp://{host}:{self.ports[int(m[1])]}"', text
-        )
-        if self.broker.user is not None and re.match(r'AT\+(QMTCONN=\d+,"[^"]*"|CMQTTCONNECT=\d+,"[^"]*",\d+,\d)$', text):
+        text = re.sub(r'"tcp://[^":]+:(1883|8883)"', lambda m: f'"tcp://{host}:{self.ports[int(m[1])]}"', text)
+        if self.broker.user is not None and re.match(
+            r'AT\+(QMTCONN=\d+,"[^"]*"|CMQTTCONNECT=\d+,"[^"]*",\d+,\d)$', text
+        ):
             text += f',"{self.broker.user}","{self.broker.password or ""}"'
         if self.apn is not None and text.startswith("AT+CGDCONT="):
             text = text.replace('"apn"', f'"{self.apn}"')

@@ -79,4 +79,3 @@ def _lines(place: SlotBench, plan: Plan) -> list[tuple[str, bytes | None]]:
         return []
     last = len(names) - names[::-1].index(plan.setup)
     return [(line, payload) for _, line, payload in ladder[:last]]
-

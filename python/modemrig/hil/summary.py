@@ -40,7 +40,9 @@ def write_summary(reporter: Any, reports: list[Any]) -> None:
         if "slot" in properties:
             slots.setdefault(str(properties["slot"]), SlotSummary()).add(report)
     reporter.section("slots")
-    rows = [("slot", "dialect", "module", "firmware", "IMEI", "passed", "failed", "slowest answer, against its maximum")]
+    rows = [
+        ("slot", "dialect", "module", "firmware", "IMEI", "passed", "failed", "slowest answer, against its maximum")
+    ]
     for name, slot in slots.items():
         facts = [slot.facts.get(fact, "?") for fact in ("dialect", "module", "firmware", "imei")]
         rows.append((name, *facts, str(slot.passed), str(slot.failed), slot.slowest[1]))

@@ -56,7 +56,9 @@ def expect_message(slot: SlotBench, where: str, expected: Received) -> None:
     for message in slot.modem.client(expected.client).messages(MESSAGE_WITHIN_S):
         if (message.topic, message.payload) == (expected.topic, expected.payload):
             assert (message.delimiter == "length") == expected.has_length, f"{where}: {message!r}, expected {expected}"
-            assert expected.msgid is None or message.msgid == expected.msgid, f"{where}: {message!r}, expected {expected}"
+            assert expected.msgid is None or message.msgid == expected.msgid, (
+                f"{where}: {message!r}, expected {expected}"
+            )
             return
         others.append(message)
     pytest.fail(
