@@ -8,14 +8,16 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
 
-# bench (its own, in the process), mosquitto (started for the run), or host:port of any other.
-BROKER ?= bench
+# bench (its own, in the process), mosquitto (started for the run), or host:port of any other. Empty: what the rig says, and
+# for virtual slots that is bench.
+BROKER ?=
 # virtual: one virtual slot per document. Or virtual:<dialect>, or a rig file.
 RIG ?= virtual
 # Further words for pytest (make hil, make test) or for the benchmarks (make bench).
 ARGS ?=
 PYTHON ?= python3
 
+COMMA := ,
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.modemrig
@@ -27,16 +29,16 @@ export PIP_NO_INPUT := 1
 .PHONY: help
 help: ## this list
 	@echo "modemrig: make TARGET"
-	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 	@echo
-	@echo "  BROKER=bench|mosquitto|host:port   which broker 'make hil' uses (now: $(BROKER))"
+	@echo "  BROKER=bench|mosquitto|host:port   which broker 'make hil' uses (now: $(or $(BROKER),what the rig says; bench if virtual))"
 	@echo "  RIG=virtual|virtual:ID|FILE        which rig (now: $(RIG))"
 	@echo "  ARGS='-k 5.1 -x'                   further arguments for pytest or the benchmarks"
 
 .PHONY: hil
 hil: $(STAMP)-package ## run the hardware-in-the-loop suite on RIG with BROKER
-	@echo "==> hardware-in-the-loop suite: rig $(RIG), broker $(BROKER)"
-	@$(BIN)/modemrig hil --rig '$(RIG)' --broker '$(BROKER)' -- $(ARGS)
+	@echo "==> hardware-in-the-loop suite: rig $(RIG)$(if $(BROKER),$(COMMA) broker $(BROKER))"
+	@$(BIN)/modemrig hil --rig '$(RIG)' $(if $(BROKER),--broker '$(BROKER)') -- $(ARGS)
 
 .PHONY: test
 test: test-rust test-python ## run all Rust and Python tests
