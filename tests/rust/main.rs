@@ -10,4 +10,5 @@ mod seed_facts;
 mod seed_known;
 mod seed_repair;
 mod seeds;
+mod te_session;
 mod vectors;
