@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from modemrig.cli_virtual import add_virtual
@@ -288,13 +289,15 @@ def _hil(options: argparse.Namespace) -> NoReturn:
         raise ModemrigError(
             f"the suite needs {' and '.join(missing)}, which come with the extra: pip install 'modemrig[hil]'"
         )
-    suite = find_spec("modemrig.hil")
-    if suite is None or not suite.submodule_search_locations:
-        raise ModemrigError("the suite is missing from this installation")
-    (folder,) = suite.submodule_search_locations
-    # The same settings wherever it runs: neither those of a project that happens to be around, nor a cache in site-packages.
-    settings = Path(folder) / "pytest.ini"
-    words = ["-c", str(settings), "--rootdir", folder, "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", folder]
+        return 1
+    import pytest
+
+    # The suite brings its own settings, so that a pytest.ini of the folder it is started in changes nothing; what pytest
+    # remembers between runs (--last-failed) stays in that folder.
+    import modemrig.hil
+
+    settings = Path(modemrig.hil.__file__).with_name("pytest.ini")
+    words = ["--pyargs", "modemrig.hil", "-c", str(settings), "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     for name in ("rig", "broker"):
         value = getattr(options, name)
         if value is not None:

@@ -37,10 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
-    config.addinivalue_line(
-        "markers", "needs(*names): skipped on a slot or rig that has not all of them: tls, mosquitto"
-    )
+    """Register the marker."""
     config.addinivalue_line("markers", "dialect(*names): only on slots whose module speaks one of these dialects")
 
 

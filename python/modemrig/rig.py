@@ -264,7 +264,8 @@ class _Reader:
 
     def line(self, table: str, number: int, key: str) -> int:
         """Where the key stands, else its table, else the first line."""
-        current, counts, found = "", {}, 1
+        current, found = "", 1
+        counts: dict[str, int] = {}
         for position, line in enumerate(self.lines, 1):
             if header := re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line):
                 current = header[1]

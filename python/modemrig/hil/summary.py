@@ -47,7 +47,7 @@ def write_summary(reporter: Any, reports: list[Any]) -> None:
         facts = [slot.facts.get(fact, "?") for fact in ("dialect", "module", "firmware", "imei")]
         rows.append((name, *facts, str(slot.passed), str(slot.failed), slot.slowest[1]))
     if all(row[0] == row[1] for row in rows[1:]):  # the slots of a virtual rig are named after their dialects
-        rows = [(row[0], *row[2:]) for row in rows]
+        rows: list[tuple[str, ...]] = [(row[0], *row[2:]) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     failed_at = len(rows[0]) - 2
     for number, row in enumerate(rows):
