@@ -282,7 +282,6 @@ def _add_hil(commands: Any) -> None:
 
 def _hil(options: argparse.Namespace) -> NoReturn:
     from importlib.util import find_spec
-    from pathlib import Path
 
     missing = [name for name, module in (("pytest", "pytest"), ("paho-mqtt", "paho")) if find_spec(module) is None]
     if missing:
@@ -290,7 +289,6 @@ def _hil(options: argparse.Namespace) -> NoReturn:
             f"the suite needs {' and '.join(missing)}, which come with the extra: pip install 'modemrig[hil]'"
         )
         return 1
-    import pytest
 
     # The suite brings its own settings, so that a pytest.ini of the folder it is started in changes nothing; what pytest
     # remembers between runs (--last-failed) stays in that folder.

@@ -84,9 +84,9 @@ def test_the_wrong_module_in_a_slot_is_said(suite: pytest.Pytester) -> None:
 
 
 def test_no_rig_is_read_where_no_test_asks_for_a_slot(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        "import sys\ndef test_nothing():\n    assert 'modemrig._native' not in sys.modules\n    assert 'modemrig.rig' not in sys.modules\n"
-    )
+    lines = ["import sys", "def test_nothing():"]
+    lines += [f"    assert {name!r} not in sys.modules" for name in ("modemrig._native", "modemrig.rig")]
+    pytester.makepyfile("\n".join(lines))
     result = pytester.runpytest_subprocess("--rig", "there/is/no/such/file")
     result.assert_outcomes(passed=1)
     assert "slots" not in result.stdout.str()

@@ -11,7 +11,7 @@ from modemrig.rig import BrokerAddress, RigError, load_rig
 WHOLE = """\
 [rig]
 name = "bench-3"
-broker = { host = "broker.lab", port = 1884, tls_port = 8884, peer_host = "127.0.0.1", user = "u", password_env = "RIG_PASSWORD" }
+broker = { host = "broker.lab", port = 1884, tls_port = 8884, peer_host = "127.0.0.1", user = "u", password_env = "PW" }
 
 [[slot]]
 name = "slot-1"
@@ -32,7 +32,7 @@ def write(folder: Path, text: str) -> str:
 
 
 def test_a_rig_file_says_slots_and_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RIG_PASSWORD", "s3cret")
+    monkeypatch.setenv("PW", "s3cret")
     rig = load_rig(write(tmp_path, WHOLE))
     assert rig.name == "bench-3"
     assert [slot.name for slot in rig.slots] == ["slot-1", "slot-2"]
@@ -49,7 +49,7 @@ def test_the_default_rig_has_a_slot_for_every_document() -> None:
 
 
 def test_a_broker_on_the_command_line_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RIG_PASSWORD", "s3cret")
+    monkeypatch.setenv("PW", "s3cret")
     assert load_rig(write(tmp_path, WHOLE), "10.0.0.1:1883").broker == BrokerAddress("10.0.0.1", 1883)
     assert load_rig("virtual", "mosquitto").broker == "mosquitto"
 

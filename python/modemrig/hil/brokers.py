@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from modemrig.broker import BenchBroker, Certificates
 from modemrig.rig import BrokerAddress, RigError
@@ -139,7 +140,7 @@ def _mosquitto(log_folder: Path) -> Iterator[RigBroker]:
                 process.communicate()
 
 
-def _pems(certificates: Certificates) -> dict[str, bytes]:
+def _pems(certificates: Certificates) -> dict[str, Any]:
     return {
         "ca": certificates.ca_pem.encode(),
         "client_cert": certificates.client_cert_pem.encode(),

@@ -37,7 +37,8 @@ def leave(place: SlotBench, plan: Plan, found: dict[str, dict[str, Any]]) -> Non
         client = modem.client(0)
         for key, values in client.settings().items():
             if values != found[key]:
-                client.configure(**{key: tuple(found[key].values())})
+                changed: dict[str, Any] = {key: tuple(found[key].values())}
+                client.configure(**changed)
     names = list(plan.uploads)
     names += [step.send.split('"')[1] for step in plan.steps if step.send and step.send.startswith("AT+QFUPL=")]
     for name in dict.fromkeys(names):

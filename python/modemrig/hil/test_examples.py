@@ -1,6 +1,7 @@
 """Every worked example of the module's document, step by step, against a real broker and another device on it."""
 
 import contextlib
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from modemrig.hil.wire import differences
 MESSAGE_WITHIN_S = 10.0
 
 
-def test_example(slot: SlotBench, example: dict) -> None:
+def test_example(slot: SlotBench, example: dict[str, Any]) -> None:
     if uses_tls(example) and slot.broker.tls_port is None:
         pytest.skip("the rig names no tls_port of its broker")
     if is_mutual(example) and not (slot.broker.ca and slot.broker.client_cert and slot.broker.client_key):

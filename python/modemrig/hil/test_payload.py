@@ -1,5 +1,7 @@
 """Any bytes go out and come back, at every quality of service, through the host API that hides the dialect."""
 
+from typing import Any
+
 import pytest
 
 from modemrig.hil.bench import SlotBench
@@ -21,7 +23,7 @@ def test_payload_goes_out_and_comes_back(slot: SlotBench, name: str, qos: int) -
     with slot.peer() as peer:
         peer.subscribe([topic])
         client = slot.modem.client(0)
-        settings: dict[str, object] = {"clean_session": True}
+        settings: dict[str, Any] = {"clean_session": True}
         if any(c["name"] == "AT+CMQTTCFG" for c in slot.document["commands"]) and name in UTF8_ONLY:
             settings["checkutf8_flag"] = 0
         elif any(v["key"] == "recv/mode" for c in slot.document["commands"] for v in c["variants"]):
