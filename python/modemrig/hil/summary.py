@@ -40,14 +40,14 @@ def write_summary(reporter: Any, reports: list[Any]) -> None:
         if "slot" in properties:
             slots.setdefault(str(properties["slot"]), SlotSummary()).add(report)
     reporter.section("slots")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("slot", "dialect", "module", "firmware", "IMEI", "passed", "failed", "slowest answer, against its maximum")
     ]
     for name, slot in slots.items():
         facts = [slot.facts.get(fact, "?") for fact in ("dialect", "module", "firmware", "imei")]
         rows.append((name, *facts, str(slot.passed), str(slot.failed), slot.slowest[1]))
     if all(row[0] == row[1] for row in rows[1:]):  # the slots of a virtual rig are named after their dialects
-        rows: list[tuple[str, ...]] = [(row[0], *row[2:]) for row in rows]
+        rows = [(row[0], *row[2:]) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     failed_at = len(rows[0]) - 2
     for number, row in enumerate(rows):
