@@ -288,7 +288,6 @@ def _hil(options: argparse.Namespace) -> NoReturn:
         raise ModemrigError(
             f"the suite needs {' and '.join(missing)}, which come with the extra: pip install 'modemrig[hil]'"
         )
-
     # The suite brings its own settings, so that a pytest.ini of the folder it is started in changes nothing; what pytest
     # remembers between runs (--last-failed) stays in that folder.
     import modemrig.hil

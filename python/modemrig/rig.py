@@ -272,7 +272,8 @@ class _Reader:
                 counts[current] = counts.get(current, -1) + 1
                 if current == (table or key):
                     found = position if counts[current] == number else found
-            elif current == table and counts.get(current, 0) == number:
-                if re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
-                    return position
+                continue
+            here = current == table and counts.get(current, 0) == number
+            if here and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+                return position
         return found

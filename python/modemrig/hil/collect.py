@@ -56,8 +56,10 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         if wanted and dialect not in wanted:
             continue
         if "example" in metafunc.fixturenames:
-            for example in place.document["examples"]:
-                pairs.append(pytest.param(place, example, id=f"{dialect}-{example['id']}-{place.slot.name}"))
+            pairs += [
+                pytest.param(place, example, id=f"{dialect}-{example['id']}-{place.slot.name}")
+                for example in place.document["examples"]
+            ]
         else:
             pairs.append(pytest.param(place, id=f"{dialect}-{place.slot.name}"))
     names = ["slot", "example"] if "example" in metafunc.fixturenames else ["slot"]

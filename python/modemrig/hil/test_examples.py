@@ -29,7 +29,7 @@ def test_example(slot: SlotBench, example: dict[str, Any]) -> None:
             found = states.reach(slot, plan)
             stack.callback(peer.forget, plan.topics, plan.client_ids)
             stack.callback(states.leave, slot, plan, found)
-            peer.subscribe(list(dict.fromkeys(s.published[0] for s in plan.steps if s.published)))
+            peer.subscribe(list(dict.fromkeys(step.published[0] for step in plan.steps if step.published)))
             for number, step in enumerate(plan.steps, 1):
                 run_step(slot, plan, number, step, peer)
 
