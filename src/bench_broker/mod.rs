@@ -182,6 +182,9 @@ impl Drop for BenchBroker {
 
 impl std::fmt::Debug for BenchBroker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BenchBroker").field("port", &self.port).field("tls_port", &self.tls_port).finish_non_exhaustive()
+        f.debug_struct("BenchBroker")
+            .field("port", &self.port)
+            .field("tls_port", &self.tls_port)
+            .finish_non_exhaustive()
     }
 }

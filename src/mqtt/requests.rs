@@ -5,6 +5,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::packet::Packet;
+use super::session_event::Refused;
+use super::session_event::RequestKind;
 
 /// One request on its way.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub(super) enum Overdue {
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     open: Vec<Request>,
+    last_own_id: u16,
 }
 
 impl Requests {
@@ -47,6 +50,24 @@ impl Requests {
     pub fn remove(&mut self, id: u16) -> Option<Request> {
         let index = self.open.iter().position(|request| request.packet.id() == Some(id))?;
         Some(self.open.remove(index))
+    }
+
+    /// The identifier wanted, or one of this end's own choice, if nothing else has it.
+    pub fn free_id(&mut self, wanted: Option<u16>) -> Result<u16, Refused> {
+        match wanted {
+            Some(0) => Err(Refused::IdZero),
+            Some(id) if self.contains(id) => Err(Refused::IdInUse(id)),
+            Some(id) => Ok(id),
+            None => {
+                // Downwards from the top: hosts count from 1.
+                loop {
+                    self.last_own_id = if self.last_own_id <= 1 { u16::MAX } else { self.last_own_id - 1 };
+                    if !self.contains(self.last_own_id) {
+                        return Ok(self.last_own_id);
+                    }
+                }
+            }
+        }
     }
 
     /// Messages without their last acknowledgement.
@@ -106,6 +127,16 @@ pub(super) fn again(packet: &Packet) -> Packet {
         _ => {}
     }
     packet
+}
+
+/// What a packet was for, and its identifier.
+pub(super) fn named(packet: &Packet) -> (RequestKind, u16) {
+    let kind = match packet {
+        Packet::Subscribe { .. } => RequestKind::Subscribe,
+        Packet::Unsubscribe { .. } => RequestKind::Unsubscribe,
+        _ => RequestKind::Publish,
+    };
+    (kind, packet.id().unwrap_or_default())
 }
 
 fn is_publish(packet: &Packet) -> bool {

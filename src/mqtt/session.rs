@@ -7,80 +7,26 @@
 
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
-use std::time::Duration;
 use std::time::Instant;
 
 use super::MAX_REMAINING_LENGTH;
 use super::decode::Decoder;
 use super::encode::encode;
 use super::encode::encoded_len;
-use super::packet::Connect;
+use super::options::ClientOptions;
 use super::packet::Kind;
 use super::packet::Level;
 use super::packet::Packet;
 use super::packet::Publish;
 use super::packet::Qos;
-use super::packet::Will;
 use super::requests::Overdue;
 use super::requests::Requests;
+use super::requests::named;
 use super::session_event::ClientEvent;
 use super::session_event::IncomingMessage;
 use super::session_event::Refused;
-use super::session_event::RequestKind;
 use super::topic::valid_filter;
 use super::topic::valid_topic;
-
-/// How a client behaves. Times are as the session sees them: a virtual module that runs fast divides them first.
-#[derive(Clone, Debug)]
-pub struct ClientOptions {
-    /// Version of the protocol.
-    pub level: Level,
-    /// Who the client says it is.
-    pub client_id: String,
-    /// Whether both ends forget an earlier session.
-    pub clean_session: bool,
-    /// Longest silence of this end before it asks for a sign of life; zero: never.
-    pub keep_alive: Duration,
-    /// What CONNECT promises as keep-alive, in seconds; `None`: `keep_alive` rounded up.
-    pub keep_alive_s: Option<u16>,
-    /// What the broker publishes when this client vanishes.
-    pub will: Option<Will>,
-    /// User name.
-    pub username: Option<String>,
-    /// Password; sent only with a user name.
-    pub password: Option<Vec<u8>>,
-    /// How long an acknowledgement, or CONNACK, may take.
-    pub packet_timeout: Duration,
-    /// How often a packet is sent again before it is given up.
-    pub retry_times: u32,
-    /// How long PINGRESP may take.
-    pub ping_timeout: Duration,
-    /// Most messages of quality 1 and 2 in flight.
-    pub window: usize,
-    /// Largest packet accepted from the broker.
-    pub max_packet: usize,
-}
-
-impl Default for ClientOptions {
-    /// The documents' defaults: 3.1, clean, 120 s, 5 s a packet, three retries, window 5.
-    fn default() -> ClientOptions {
-        ClientOptions {
-            level: Level::V31,
-            client_id: String::new(),
-            clean_session: true,
-            keep_alive: Duration::from_secs(120),
-            keep_alive_s: None,
-            will: None,
-            username: None,
-            password: None,
-            packet_timeout: Duration::from_secs(5),
-            retry_times: 3,
-            ping_timeout: Duration::from_secs(5),
-            window: 5,
-            max_packet: MAX_REMAINING_LENGTH,
-        }
-    }
-}
 
 /// Where a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +58,6 @@ pub struct ClientSession {
     ping_due: Option<Instant>,
     ping_deadline: Option<Instant>,
     connection: u32,
-    last_own_id: u16,
 }
 
 impl ClientSession {
@@ -130,7 +75,6 @@ impl ClientSession {
             ping_due: None,
             ping_deadline: None,
             connection: 0,
-            last_own_id: 0,
         }
     }
 
@@ -139,27 +83,8 @@ impl ClientSession {
         if self.state != SessionState::Idle {
             return Err(Refused::AlreadyConnected);
         }
-        let options = &self.options;
-        let strings =
-            [Some(&options.client_id), options.username.as_ref(), options.will.as_ref().map(|will| &will.topic)];
-        let bytes = [options.password.as_ref(), options.will.as_ref().map(|will| &will.payload)];
-        let lengths = strings.into_iter().flatten().map(String::len).chain(bytes.into_iter().flatten().map(Vec::len));
-        if let Some(length) = lengths.max().filter(|length| *length > usize::from(u16::MAX)) {
-            return Err(Refused::TooLarge(length));
-        }
-        if let Some(will) = options.will.as_ref().filter(|will| !valid_topic(&will.topic)) {
-            return Err(Refused::InvalidTopic(will.topic.clone()));
-        }
-        let connect = Packet::Connect(Connect {
-            level: options.level,
-            client_id: options.client_id.clone(),
-            clean_session: options.clean_session,
-            keep_alive: options.keep_alive_s.unwrap_or_else(|| whole_seconds(options.keep_alive)),
-            will: options.will.clone(),
-            username: options.username.clone(),
-            password: options.password.clone(),
-        });
-        if options.clean_session {
+        let connect = self.options.connect_packet()?;
+        if self.options.clean_session {
             self.requests.drain();
             self.received.clear();
         }
@@ -200,7 +125,7 @@ impl ClientSession {
         if self.requests.publishes() >= self.options.window {
             return Err(Refused::WindowFull(self.options.window));
         }
-        let id = self.free_id(id)?;
+        let id = self.requests.free_id(id)?;
         self.request(Packet::Publish(Publish { dup: false, qos, retain, topic, id: Some(id), payload }), now);
         Ok(id)
     }
@@ -209,7 +134,7 @@ impl ClientSession {
     pub fn subscribe(&mut self, id: Option<u16>, filters: Vec<(String, Qos)>, now: Instant) -> Result<u16, Refused> {
         self.require_connected()?;
         check_filters(filters.iter().map(|(filter, _)| filter))?;
-        let id = self.free_id(id)?;
+        let id = self.requests.free_id(id)?;
         self.request(Packet::Subscribe { id, dup: false, filters }, now);
         Ok(id)
     }
@@ -218,7 +143,7 @@ impl ClientSession {
     pub fn unsubscribe(&mut self, id: Option<u16>, filters: Vec<String>, now: Instant) -> Result<u16, Refused> {
         self.require_connected()?;
         check_filters(filters.iter())?;
-        let id = self.free_id(id)?;
+        let id = self.requests.free_id(id)?;
         self.request(Packet::Unsubscribe { id, dup: false, filters }, now);
         Ok(id)
     }
@@ -458,32 +383,6 @@ impl ClientSession {
     fn require_connected(&self) -> Result<(), Refused> {
         if self.state == SessionState::Connected { Ok(()) } else { Err(Refused::NotConnected) }
     }
-
-    fn free_id(&mut self, wanted: Option<u16>) -> Result<u16, Refused> {
-        match wanted {
-            Some(0) => Err(Refused::IdZero),
-            Some(id) if self.requests.contains(id) => Err(Refused::IdInUse(id)),
-            Some(id) => Ok(id),
-            None => {
-                // Downwards from the top: hosts count from 1.
-                loop {
-                    self.last_own_id = if self.last_own_id <= 1 { u16::MAX } else { self.last_own_id - 1 };
-                    if !self.requests.contains(self.last_own_id) {
-                        return Ok(self.last_own_id);
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn named(packet: &Packet) -> (RequestKind, u16) {
-    let kind = match packet {
-        Packet::Subscribe { .. } => RequestKind::Subscribe,
-        Packet::Unsubscribe { .. } => RequestKind::Unsubscribe,
-        _ => RequestKind::Publish,
-    };
-    (kind, packet.id().unwrap_or_default())
 }
 
 fn check_filters<'a>(filters: impl Iterator<Item = &'a String>) -> Result<(), Refused> {
@@ -495,9 +394,4 @@ fn check_filters<'a>(filters: impl Iterator<Item = &'a String>) -> Result<(), Re
         count += 1;
     }
     if count == 0 { Err(Refused::NoTopic) } else { Ok(()) }
-}
-
-fn whole_seconds(time: Duration) -> u16 {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    u16::try_from(seconds).unwrap_or(u16::MAX)
 }

@@ -4,6 +4,8 @@
 mod bench_broker;
 mod field;
 mod layers;
+#[cfg(feature = "virtual")]
+mod mosquitto;
 mod proto_properties;
 mod random;
 mod seed_facts;

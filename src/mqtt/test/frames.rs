@@ -60,11 +60,7 @@ fn golden() -> Vec<(Vec<Level>, Packet, &'static [u8])> {
         ),
         (both(), Packet::Suback { id: 10, codes: vec![0, 2] }, b"\x90\x04\0\x0a\0\x02"),
         (vec![Level::V311], Packet::Suback { id: 10, codes: vec![0x80] }, b"\x90\x03\0\x0a\x80"),
-        (
-            both(),
-            Packet::Unsubscribe { id: 10, dup: false, filters: vec!["a/b".into()] },
-            b"\xa2\x07\0\x0a\0\x03a/b",
-        ),
+        (both(), Packet::Unsubscribe { id: 10, dup: false, filters: vec!["a/b".into()] }, b"\xa2\x07\0\x0a\0\x03a/b"),
         (
             vec![Level::V31],
             Packet::Unsubscribe { id: 10, dup: true, filters: vec!["a/b".into()] },
@@ -97,9 +93,8 @@ fn packets_are_the_bytes_the_standards_print() {
 
 #[test]
 fn packets_of_level_3_only_are_refused_at_level_4() {
-    let only_3 = golden().into_iter().filter(|(levels, packet, _)| {
-        levels == &[Level::V31] && packet.kind() != Kind::Connect
-    });
+    let only_3 =
+        golden().into_iter().filter(|(levels, packet, _)| levels == &[Level::V31] && packet.kind() != Kind::Connect);
     let mut count = 0;
     for (_, packet, bytes) in only_3 {
         assert!(decode(Some(Level::V311), bytes).is_err(), "{packet:?}");
@@ -208,7 +203,9 @@ fn reserved_bits_of_connect_count_at_level_4_only() {
         bytes.append(&mut body);
         bytes
     };
-    for (what, flags) in [("reserved bit", 3), ("will quality", 0x0a), ("will retain", 0x22), ("user name missing", 0x82)] {
+    for (what, flags) in
+        [("reserved bit", 3), ("will quality", 0x0a), ("will retain", 0x22), ("user name missing", 0x82)]
+    {
         assert!(decode(None, &frame(Level::V311, flags)).is_err(), "{what}");
         let Ok(Some(Packet::Connect(connect))) = decode(None, &frame(Level::V31, flags)) else {
             panic!("{what} is allowed at level 3");

@@ -1,6 +1,8 @@
 //! Tests of the codec and of both ends joined in memory.
 
 mod frames;
-mod joined;
+mod lifetime;
 mod random;
+mod requests;
 mod rules;
+mod world;

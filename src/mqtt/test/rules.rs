@@ -140,13 +140,13 @@ fn session_present_is_told_at_level_4_only() {
 fn users_are_told_which_of_name_and_password_is_wrong_in_the_code() {
     let users = [("anna".to_owned(), b"geheim".to_vec())].into_iter().collect();
     let mut raw = Raw::new(Policy { users: Some(users), ..Policy::default() });
-    for (username, password, code) in
-        [(None, None, 5), (Some("anna"), None, 4), (Some("anna"), Some("x"), 4), (Some("bob"), Some("geheim"), 4), (
-            Some("anna"),
-            Some("geheim"),
-            0,
-        )]
-    {
+    for (username, password, code) in [
+        (None, None, 5),
+        (Some("anna"), None, 4),
+        (Some("anna"), Some("x"), 4),
+        (Some("bob"), Some("geheim"), 4),
+        (Some("anna"), Some("geheim"), 0),
+    ] {
         let Packet::Connect(mut packet) = connect(Level::V31, "c", true) else { unreachable!("it is a CONNECT") };
         packet.username = username.map(str::to_owned);
         packet.password = password.map(|password: &str| password.as_bytes().to_vec());
@@ -209,8 +209,14 @@ fn a_packet_over_the_limit_ends_the_connection() {
     let mut raw = Raw::new(Policy { max_packet: 100, ..Policy::default() });
     let id = raw.connected(Level::V311, "c");
     let packet = |size| {
-        let publish =
-            Publish { dup: false, qos: Qos::AtMostOnce, retain: false, topic: "t".into(), id: None, payload: vec![0; size] };
+        let publish = Publish {
+            dup: false,
+            qos: Qos::AtMostOnce,
+            retain: false,
+            topic: "t".into(),
+            id: None,
+            payload: vec![0; size],
+        };
         Packet::Publish(publish)
     };
     assert!(!raw.say(id, Level::V311, &packet(95)).closed, "100 bytes exactly");
@@ -242,7 +248,10 @@ fn unacknowledged_messages_come_again_on_the_same_connection_when_wanted() {
     raw.now = raw.core.next_deadline().expect("a repetition is planned");
     raw.core.handle_deadline(raw.now);
     let answer = raw.answer(id, Level::V31);
-    assert!(matches!(&answer.packets[..], [Packet::Publish(publish)] if publish.dup && publish.id == Some(1)), "{answer:?}");
+    assert!(
+        matches!(&answer.packets[..], [Packet::Publish(publish)] if publish.dup && publish.id == Some(1)),
+        "{answer:?}"
+    );
 }
 
 #[test]
@@ -264,7 +273,10 @@ fn retained_messages_are_kept_replaced_and_cleared() {
     assert_eq!(vec![("k/1", true, Qos::AtMostOnce), ("k/2", true, Qos::AtMostOnce)], topics);
     raw.core.receive(sender, b"\x31\x05\0\x03k/1", raw.now);
     let live = raw.answer(reader, Level::V31);
-    assert!(matches!(&live.packets[..], [Packet::Publish(publish)] if !publish.retain), "a living message is not a kept one");
+    assert!(
+        matches!(&live.packets[..], [Packet::Publish(publish)] if !publish.retain),
+        "a living message is not a kept one"
+    );
     let answer = raw.say(reader, Level::V31, &subscribe("#", Qos::AtMostOnce));
     assert_eq!(2, answer.packets.len(), "SUBACK and k/2");
 }
