@@ -157,6 +157,26 @@ fn an_unacknowledged_message_comes_again_on_the_next_connection() {
 }
 
 #[test]
+fn a_quality_2_message_whose_pubrec_was_lost_is_not_told_twice() {
+    for level in LEVELS {
+        let mut world = World::new(Policy::default());
+        let end = world.join(ClientOptions { clean_session: false, ..options(level, "a") });
+        world.subscribe(end, "t", Qos::ExactlyOnce);
+        world.deaf = true;
+        world.core.publish("t", b"once", Qos::ExactlyOnce, false, world.now);
+        world.settle();
+        world.cut(end);
+        world.deaf = false;
+        world.connect(end);
+        assert_eq!(vec![b"once".to_vec()], world.payloads(end), "the second copy is answered and not told");
+        world.core.publish("t", b"next", Qos::ExactlyOnce, false, world.now);
+        world.settle();
+        assert_eq!(vec![b"once".to_vec(), b"next".to_vec()], world.payloads(end));
+        assert_eq!(2, world.sent_by("a", Kind::Pubcomp).len());
+    }
+}
+
+#[test]
 fn a_clean_session_forgets_subscriptions_and_messages_in_flight() {
     let mut world = World::new(dropping(Kind::Puback, Some(1)));
     let end = world.join(options(Level::V31, "a"));
