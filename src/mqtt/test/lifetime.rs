@@ -15,6 +15,7 @@ use crate::mqtt::SessionState;
 use crate::mqtt::Will;
 
 use super::random::Random;
+use super::world::LEVELS;
 use super::world::SECOND;
 use super::world::World;
 use super::world::dropping;
