@@ -1,18 +1,36 @@
 //! One of the clients inside a module; the same operations for every dialect.
+//!
+//! What the families do differently is in `qmt.rs` and `cmqtt.rs`, settings in `settings.rs`, publishing in `publish.rs`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use indexmap::IndexMap;
 
 use crate::client::ClientState;
+use crate::dialect;
+use crate::dialect::Dialect;
+use crate::dialect::grammar;
+use crate::dialect::schema::Family;
+use crate::engine::commands::Order;
 use crate::engine::messages::ConnectionLost;
 use crate::engine::messages::Received;
-use crate::engine::receipt::Receipt;
+use crate::engine::modem::Modem;
+use crate::engine::orders::bad_value;
+use crate::engine::port::Port;
+use crate::engine::slot::ClientSlot;
 use crate::engine::value::Value;
+use crate::engine::wait::Until;
 use crate::engine::wait::Wait;
 use crate::error::Error;
+use crate::error::Kind;
 
 /// A client inside the module; a cheap handle.
 #[derive(Clone)]
-pub struct Client {}
+pub struct Client {
+    pub(crate) modem: Modem,
+    pub(crate) index: u8,
+}
 
 /// Who connects.
 #[derive(Clone, Default)]
@@ -44,98 +62,168 @@ pub type Setting = IndexMap<String, Value>;
 impl Client {
     /// Its number on the wire.
     pub fn index(&self) -> u8 {
-        todo!("clients")
+        self.index
     }
 
     /// Where it stands, as far as the module's lines tell.
     pub fn state(&self) -> ClientState {
-        todo!("clients")
-    }
-
-    /// Writes settings: by key (`timeout = (5, 3, 0)`), by documented parameter (`pkt_timeout = 5`) or by friendly name
-    /// (`keepalive_s`, `version = "3.1.1"`, `clean_session`, `packet_timeout_s`, `will = (topic, payload, qos, retain)`).
-    /// All are checked before the first is written. Settings of an SIMCom client that are parameters of later commands are kept.
-    pub fn configure(&self, settings: &[(String, Value)], wait: Wait<'_>) -> Result<(), Error> {
-        let _ = (settings, wait);
-        todo!("settings")
-    }
-
-    /// Every setting the module can be asked for, by documented key.
-    pub fn settings(&self, wait: Wait<'_>) -> Result<IndexMap<String, Setting>, Error> {
-        let _ = wait;
-        todo!("settings")
-    }
-
-    /// One setting by key, or one value by parameter or friendly name (a `Setting` with one entry).
-    pub fn setting(&self, name: &str, wait: Wait<'_>) -> Result<Setting, Error> {
-        let _ = (name, wait);
-        todo!("settings")
+        self.slot().facts.lock().state
     }
 
     /// Opens the socket to the broker; with `tls`, through this TLS context. (SIMCom modules dial while connecting.)
     pub fn open(&self, host: &str, port: u16, tls: Option<u8>, wait: Wait<'_>) -> Result<(), Error> {
-        let _ = (host, port, tls, wait);
-        todo!("clients")
+        match self.family() {
+            Family::Qmt => self.qmt_open(host, port, tls, wait),
+            Family::Cmqtt => self.cmqtt_open(host, port, tls, wait),
+        }
     }
 
     /// Starts the MQTT session.
     pub fn connect(&self, credentials: &Credentials, wait: Wait<'_>) -> Result<(), Error> {
-        let _ = (credentials, wait);
-        todo!("clients")
+        let slot = self.slot();
+        slot.messages.clear();
+        slot.stored.store(false, Ordering::Release);
+        match self.family() {
+            Family::Qmt => self.qmt_connect(credentials, wait),
+            Family::Cmqtt => self.cmqtt_connect(credentials, wait),
+        }
     }
 
     /// Subscribes; returns the granted QoS of each topic, 128 for a refused one; `None` where the module does not say.
     pub fn subscribe(&self, topics: &[(String, u8)], wait: Wait<'_>) -> Result<Vec<(String, Option<u8>)>, Error> {
-        let _ = (topics, wait);
-        todo!("clients")
+        match self.family() {
+            Family::Qmt => self.qmt_subscribe(topics, wait),
+            Family::Cmqtt => self.cmqtt_subscribe(topics, wait),
+        }
     }
 
     /// Unsubscribes.
     pub fn unsubscribe(&self, topics: &[String], wait: Wait<'_>) -> Result<(), Error> {
-        let _ = (topics, wait);
-        todo!("clients")
-    }
-
-    /// Hands one message to the module and returns without waiting for the broker; waits for room in the window of five.
-    pub fn publish(&self, message: &Outgoing, wait: Wait<'_>) -> Result<Receipt, Error> {
-        let _ = (message, wait);
-        todo!("publish")
-    }
-
-    /// A whole batch in one call, the window always full. With `Ok`, one receipt for each message, in order; the call
-    /// returns when the last was handed over.
-    pub fn publish_many(&self, messages: &[Outgoing], wait: Wait<'_>) -> Result<Vec<Receipt>, Error> {
-        let _ = (messages, wait);
-        todo!("publish")
+        match self.family() {
+            Family::Qmt => self.qmt_unsubscribe(topics, wait),
+            Family::Cmqtt => self.cmqtt_unsubscribe(topics, wait),
+        }
     }
 
     /// Takes up to `most` messages; waits for the first; empty when the time is over. `ConnectionLost` once the queue is
-    /// empty and the connection is gone.
+    /// empty and the connection is gone. Messages in the module's own slots are fetched.
     pub fn take_messages(&self, most: usize, wait: Wait<'_>) -> Result<Vec<Received>, Error> {
-        let _ = (most, wait);
-        todo!("messages")
+        let until = wait.until_or_never();
+        let (port, slot) = (self.port(), self.slot());
+        loop {
+            let taken = slot.messages.take(most, &until, || {
+                port.has_ended() || slot.lost.load(Ordering::Acquire) || slot.stored.load(Ordering::Acquire)
+            })?;
+            if !taken.is_empty() {
+                return Ok(taken.into());
+            }
+            port.still_open()?;
+            if slot.stored.swap(false, Ordering::AcqRel) {
+                self.fetch_stored(&until)?;
+                continue;
+            }
+            let lost = slot.facts.lock().lost.clone();
+            return match lost {
+                Some(loss) => Err(port.explain(loss_error(&loss))),
+                None => Ok(Vec::new()),
+            };
+        }
     }
 
     /// How many messages were dropped because nobody took them.
     pub fn dropped(&self) -> u64 {
-        todo!("messages")
+        self.slot().messages.dropped()
     }
 
     /// Waits until the connection is lost; `None` when the time is over. Each loss is reported once.
     pub fn connection_lost(&self, wait: Wait<'_>) -> Result<Option<ConnectionLost>, Error> {
-        let _ = wait;
-        todo!("messages")
+        let until = wait.until_or_never();
+        let port = self.port();
+        let mut taken = self.slot().losses.take(1, &until, || port.has_ended())?;
+        if taken.is_empty() {
+            port.still_open()?;
+        }
+        Ok(taken.pop_front())
     }
 
     /// Ends the MQTT session.
     pub fn disconnect(&self, wait: Wait<'_>) -> Result<(), Error> {
-        let _ = wait;
-        todo!("clients")
+        match self.family() {
+            Family::Qmt => self.qmt_disconnect(wait),
+            Family::Cmqtt => self.cmqtt_disconnect(wait),
+        }
     }
 
     /// Closes the socket; harmless where nothing is open. For SIMCom: releases the client and, with the last one, stops the service.
     pub fn close(&self, wait: Wait<'_>) -> Result<(), Error> {
-        let _ = wait;
-        todo!("clients")
+        match self.family() {
+            Family::Qmt => self.qmt_close(wait),
+            Family::Cmqtt => self.cmqtt_close(wait),
+        }
     }
+
+    // ---- what the other files of this type use ----
+
+    pub(crate) fn port(&self) -> &Arc<Port> {
+        self.modem.shared()
+    }
+
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        self.modem.dialect
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        self.modem.dialect.family
+    }
+
+    pub(crate) fn slot(&self) -> &ClientSlot {
+        // `Modem::client` refuses an index beyond the dialect's clients, and no dialect has more than CLIENTS.
+        &self.port().clients[usize::from(self.index) % crate::engine::port::CLIENTS]
+    }
+
+    /// How long to wait for this command.
+    pub(crate) fn until<'a>(&self, name: &str, wait: Wait<'a>) -> Until<'a> {
+        wait.until(self.port().patience(name, Some(self.index)))
+    }
+
+    /// A checked command line of ours; the client's number comes first, the rest as given.
+    pub(crate) fn order(
+        &self,
+        name: &str,
+        variant: &str,
+        arguments: &[dialect::Value],
+        payload: Option<&[u8]>,
+    ) -> Result<Order, Error> {
+        let mut all = vec![dialect::Value::Int(self.index.into())];
+        all.extend_from_slice(arguments);
+        let line = dialect::check(self.dialect(), name, variant, &all).map_err(|error| bad_value(&error))?;
+        Order::of_line(line, payload, grammar::any())
+    }
+}
+
+/// A lost connection as an error.
+pub(crate) fn loss_error(loss: &ConnectionLost) -> Error {
+    let code = loss.code.map(|code| format!(": {}, code {code}", loss.reported));
+    let why = code.unwrap_or_else(|| format!(": {}", loss.reported));
+    let mut error = Error::new(Kind::ConnectionLost, format!("client {} lost its connection{why}", loss.client));
+    if let Some(code) = loss.code {
+        error = error.with_code(code.into());
+    }
+    if let Some(meaning) = &loss.meaning {
+        error = error.with_meaning(meaning);
+    }
+    match &loss.remedy {
+        Some(remedy) => error.with_remedy(remedy),
+        None => error,
+    }
+}
+
+/// A text as a value of the catalogue.
+pub(crate) fn text(text: &str) -> dialect::Value {
+    dialect::Value::from(text)
+}
+
+/// A number as a value of the catalogue.
+pub(crate) fn int(number: impl Into<i64>) -> dialect::Value {
+    dialect::Value::Int(number.into())
 }

@@ -1,133 +1,112 @@
-//! A module on a port.
+//! A module on a port: opening, commands, files, the end. Its clients are in `client.rs`.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
 
-use indexmap::IndexMap;
-
-use crate::dialect::schema::Dialect;
+use crate::dialect::Dialect;
+use crate::dialect::grammar;
 use crate::engine::client::Client;
+use crate::engine::clock;
+use crate::engine::commands::Goal;
+use crate::engine::commands::Order;
+use crate::engine::dial;
+use crate::engine::identity;
 use crate::engine::messages::Subscription;
 use crate::engine::options::Counters;
 use crate::engine::options::Identity;
 use crate::engine::options::OpenOptions;
-use crate::engine::options::PortEntry;
-use crate::engine::options::PortKind;
+use crate::engine::orders;
+use crate::engine::port::Port;
+use crate::engine::reader::OpenPort;
 use crate::engine::reply::Reply;
+use crate::engine::resync::name_of;
 use crate::engine::value::Value;
+use crate::engine::wait::Until;
 use crate::engine::wait::Wait;
 use crate::error::Error;
+use crate::error::Kind;
+use crate::transcript::Header;
 use crate::transport::Transport;
 
 /// A module on a port; closing the last handle closes the port.
 #[derive(Clone)]
-pub struct Modem {}
-
-/// A file on the module.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileEntry {
-    /// Name on the module.
-    pub name: String,
-    /// Bytes, where the module says.
-    pub size: Option<u64>,
-}
-
-/// What a TLS context checks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TlsVerify {
-    /// Nothing.
-    #[default]
-    None,
-    /// The broker's certificate chain. No level checks the host name.
-    Server,
-    /// The chain, and the broker checks ours.
-    Mutual,
-}
-
-/// The certificates of a TLS context, in PEM; uploaded where the module does not have them yet.
-#[derive(Clone, Default)]
-pub struct TlsFiles {
-    /// Certificate of the authority.
-    pub ca: Option<Vec<u8>>,
-    /// Certificate of the client.
-    pub client_cert: Option<Vec<u8>>,
-    /// Key of the client.
-    pub client_key: Option<Vec<u8>>,
-    /// What is checked.
-    pub verify: TlsVerify,
-    /// Do not check validity dates against the module's clock.
-    pub ignore_local_time: bool,
-    /// Send the host name in the handshake; `None` leaves the module's setting.
-    pub sni: Option<bool>,
-}
-
-/// What `attach` found and did, step by step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AttachReport {
-    /// Step (`sim`, `registration`, `pdp`, `signal`, `clock`), what the module said, and how long it took.
-    pub steps: Vec<(String, String, Duration)>,
-}
-
-/// The serial ports of this computer.
-pub fn ports() -> Result<Vec<PortEntry>, Error> {
-    todo!("ports")
-}
-
-/// Says what a port carries: tries the speeds of the field, and knows an NMEA or a diagnostic interface by its bytes.
-pub fn identify(target: &str, wait: Wait<'_>) -> Result<PortKind, Error> {
-    let _ = (target, wait);
-    todo!("identify")
+pub struct Modem {
+    pub(crate) open: Arc<OpenPort>,
+    pub(crate) dialect: &'static Dialect,
+    pub(crate) identity: Arc<Identity>,
+    /// The module echoed what it was sent before we switched that off.
+    pub(crate) echo_found: bool,
 }
 
 impl Modem {
     /// Opens `/dev/ttyUSB2`, `tcp://host:port` or `rfc2217://host:port`. (`virtual:…` is the bindings' business.)
     pub fn open(target: &str, options: OpenOptions, wait: Wait<'_>) -> Result<Modem, Error> {
-        let _ = (target, options, wait);
-        todo!("open")
+        let until = wait.until(identity::OPENING);
+        let line = dial::dial(target, &options, &until)?;
+        let shown_as = options.shown_as.clone().unwrap_or_else(|| target.to_owned());
+        Modem::start(line, OpenOptions { shown_as: Some(shown_as), ..options }, &until)
     }
 
     /// Opens on a line that is already there.
     pub fn over(transport: Box<dyn Transport>, options: OpenOptions, wait: Wait<'_>) -> Result<Modem, Error> {
-        let _ = (transport, options, wait);
-        todo!("open")
+        Modem::start(Arc::from(transport), options, &wait.until(identity::OPENING))
+    }
+
+    fn start(line: Arc<dyn Transport>, options: OpenOptions, until: &Until<'_>) -> Result<Modem, Error> {
+        let name = options.shown_as.clone().unwrap_or_else(|| "a line in memory".to_owned());
+        let open = OpenPort::start(line, name, options)?;
+        let met = identity::meet(&open.port, until)?;
+        log::info!(target: "modemrig::engine", "{}: {} {}, dialect {}",
+            open.port.name, met.identity.manufacturer, met.identity.model, met.dialect.id);
+        open.port.talk.lock().header(&header(&met));
+        Ok(Modem {
+            open: Arc::new(open),
+            dialect: met.dialect,
+            identity: Arc::new(met.identity),
+            echo_found: met.echo_found,
+        })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Port> {
+        &self.open.port
     }
 
     /// What the module says of itself, asked when the port was opened.
     pub fn identity(&self) -> Identity {
-        todo!("open")
+        Identity::clone(&self.identity)
     }
 
     /// The document that describes it.
     pub fn dialect(&self) -> &'static Dialect {
-        todo!("open")
+        self.dialect
     }
 
     /// The port's name.
     pub fn port(&self) -> &str {
-        todo!("open")
+        &self.shared().name
     }
 
     /// Where the transcript is written.
     pub fn transcript_path(&self) -> Option<PathBuf> {
-        todo!("open")
+        self.shared().talk.lock().path().map(PathBuf::from)
     }
 
     /// The last of what was said, in the transcript's form: one JSON line each, secrets covered.
     pub fn transcript(&self) -> Vec<String> {
-        todo!("open")
+        self.shared().talk.lock().entries()
     }
 
     /// Sends any command line (`+CSQ` or `AT+CSQ`), and a payload at its prompt. `ERROR` is a reply, not an `Err`: see
     /// [`Reply::check`]. A command the catalogue gives a late result completes on it. Without a time in `wait`: the documented one.
     pub fn command(&self, line: &str, payload: Option<&[u8]>, wait: Wait<'_>) -> Result<Reply, Error> {
-        let _ = (line, payload, wait);
-        todo!("commands")
+        let order = Order::raw(line, payload, grammar::any())?;
+        self.run_order(order, wait)
     }
 
-    /// Several command lines in one call, one after the other; stops at the first without an answer.
+    /// Several command lines in one call, one after the other; stops at the first without an answer. The time is that of
+    /// each.
     pub fn commands(&self, lines: &[&str], wait: Wait<'_>) -> Result<Vec<Reply>, Error> {
-        let _ = (lines, wait);
-        todo!("commands")
+        lines.iter().map(|line| self.command(line, None, wait)).collect()
     }
 
     /// Runs a catalogued command (`QMTSUB`) with parameters by their documented names, checked before anything is written.
@@ -138,79 +117,63 @@ impl Modem {
         payload: Option<&[u8]>,
         wait: Wait<'_>,
     ) -> Result<Reply, Error> {
-        let _ = (name, parameters, payload, wait);
-        todo!("commands")
+        let line = orders::catalogued(self.dialect, name, parameters)?;
+        let order = Order::of_line(line, payload, grammar::any())?;
+        self.run_order(order, wait)
+    }
+
+    fn run_order(&self, order: Order, wait: Wait<'_>) -> Result<Reply, Error> {
+        let port = self.shared();
+        let until = wait.until(port.patience(name_of(&order.shown), order.client));
+        let exchange = port.execute(order, &until, Goal::Complete)?;
+        Ok(port.reply(&exchange, clock::now()))
     }
 
     /// One of the module's clients.
     pub fn client(&self, index: u8) -> Result<Client, Error> {
-        let _ = index;
-        todo!("clients")
+        if index < self.clients() {
+            return Ok(Client { modem: self.clone(), index });
+        }
+        let last = self.clients().saturating_sub(1);
+        let message = format!("client {index} does not exist; {} numbers its clients 0 to {last}", self.dialect.id);
+        Err(Error::new(Kind::BadValue, message).with_source(self.dialect.document.title.clone()))
     }
 
     /// How many clients the module has.
     pub fn clients(&self) -> u8 {
-        todo!("clients")
-    }
-
-    /// Puts a file on the module, unless the same content is already there. Says whether it was written.
-    pub fn upload(&self, name: &str, content: &[u8], wait: Wait<'_>) -> Result<bool, Error> {
-        let _ = (name, content, wait);
-        todo!("files")
-    }
-
-    /// Deletes a file on the module.
-    pub fn delete_file(&self, name: &str, wait: Wait<'_>) -> Result<(), Error> {
-        let _ = (name, wait);
-        todo!("files")
-    }
-
-    /// The files on the module.
-    pub fn files(&self, wait: Wait<'_>) -> Result<Vec<FileEntry>, Error> {
-        let _ = wait;
-        todo!("files")
-    }
-
-    /// Sets up a TLS context of the module, uploading what it needs.
-    pub fn tls_context(&self, index: u8, files: &TlsFiles, wait: Wait<'_>) -> Result<(), Error> {
-        let _ = (index, files, wait);
-        todo!("files")
-    }
-
-    /// Brings the module to where MQTT can start: SIM, registration, PDP, signal, clock; each step with a named error.
-    pub fn attach(&self, apn: Option<&str>, wait: Wait<'_>) -> Result<AttachReport, Error> {
-        let _ = (apn, wait);
-        todo!("attach")
+        self.dialect.clients
     }
 
     /// Everything unsolicited from now on: URCs, lost connections, restarts, stored messages, damaged lines.
     pub fn subscribe(&self) -> Subscription {
-        todo!("events")
+        Subscription { queue: self.shared().subscribe(), port: Arc::clone(self.shared()) }
     }
 
     /// What happened since the port was opened.
     pub fn counters(&self) -> Counters {
-        todo!("counters")
+        self.shared().counters()
     }
 
-    /// Leaves the module as found (clients closed, settings restored; bounded) and closes the port.
-    pub fn close_gracefully(&self, wait: Wait<'_>) -> Result<(), Error> {
-        let _ = wait;
-        todo!("close")
-    }
-
-    /// Closes the port at once: every waiter wakes with [`Kind::PortClosed`](crate::error::Kind::PortClosed). Idempotent.
+    /// Closes the port at once: every waiter wakes with [`Kind::PortClosed`]. Idempotent.
     pub fn close(&self) {
-        todo!("close")
+        self.open.close();
     }
 
     /// Whether the port is closed or gone.
     pub fn is_closed(&self) -> bool {
-        todo!("close")
+        self.shared().has_ended()
     }
+}
 
-    /// The settings a configured client would have: documented keys, each with its parameters.
-    pub fn setting_names(&self) -> IndexMap<String, Vec<String>> {
-        todo!("settings")
-    }
+/// First line of the transcript: who was there, and how the line was set when the talk began.
+fn header(met: &identity::Met) -> Header {
+    let mut header = Header { dialect: Some(met.dialect.id.clone()), echo: met.echo_found, redacted: true, ..Header::default() };
+    let identity = serde_json::json!({
+        "manufacturer": met.identity.manufacturer,
+        "model": met.identity.model,
+        "revision": met.identity.revision,
+        "imei": met.identity.imei,
+    });
+    header.other.insert("identity".to_owned(), identity);
+    header
 }

@@ -44,14 +44,14 @@ impl<'a> Wait<'a> {
     pub(crate) fn until(self, documented: Duration) -> Until<'a> {
         let began = clock::now();
         let timeout = self.timeout.unwrap_or(documented);
-        Until { began, deadline: began.checked_add(timeout), interrupt: self.interrupt }
+        Until { began, deadline: began.checked_add(timeout), interrupt: self.interrupt, given: self.timeout.is_some() }
     }
 
     /// The instant the wait ends; without a time it never does.
     pub(crate) fn until_or_never(self) -> Until<'a> {
         let began = clock::now();
         let deadline = self.timeout.and_then(|timeout| began.checked_add(timeout));
-        Until { began, deadline, interrupt: self.interrupt }
+        Until { began, deadline, interrupt: self.interrupt, given: self.timeout.is_some() }
     }
 }
 
@@ -61,6 +61,8 @@ pub(crate) struct Until<'a> {
     pub(crate) began: Instant,
     pub(crate) deadline: Option<Instant>,
     pub(crate) interrupt: Option<&'a dyn Interrupt>,
+    /// The caller gave the time; it is not the documented one.
+    pub(crate) given: bool,
 }
 
 impl<'a> Until<'a> {

@@ -36,6 +36,12 @@ pub fn pair(link: Link) -> io::Result<(PairEnd, PairEnd)> {
 }
 
 impl PairEnd {
+    /// Ends the line in both directions, as unplugging does; the other end sees an end of file.
+    pub fn hang_up(&self) {
+        // Fails only when the other end hung up first.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+
     fn limit(&self, wanted: usize) -> usize {
         match self.link {
             Link::Perfect => wanted,

@@ -20,7 +20,10 @@ use crate::transport::OpenFault;
 use crate::transport::Transport;
 use crate::transport::holder;
 
-nix::ioctl_read_bad!(exclusive_flag, libc::TIOCGEXCL, libc::c_int);
+mod request {
+    #![allow(missing_docs)] // The macro writes the function.
+    nix::ioctl_read_bad!(exclusive_flag, nix::libc::TIOCGEXCL, nix::libc::c_int);
+}
 
 /// An open serial port.
 pub struct SerialPort {
@@ -87,7 +90,7 @@ fn refuse_a_held_port(path: &str) -> Result<(), OpenFault> {
     };
     let mut exclusive: libc::c_int = 0;
     // SAFETY: the descriptor is open and the pointer leads to a c_int.
-    let asked = unsafe { exclusive_flag(probe.as_raw_fd(), &mut exclusive) };
+    let asked = unsafe { request::exclusive_flag(probe.as_raw_fd(), &mut exclusive) };
     let marked = asked.is_ok() && exclusive != 0;
     match nix::fcntl::Flock::lock(probe, nix::fcntl::FlockArg::LockExclusiveNonblock) {
         // A mark without a holder is left over from a program that died; a pseudo-terminal keeps it as long as its other end lives.

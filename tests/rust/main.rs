@@ -2,6 +2,8 @@
 
 #[cfg(feature = "virtual")]
 mod bench_broker;
+mod engine_commands;
+mod engine_script;
 mod field;
 mod layers;
 #[cfg(feature = "virtual")]

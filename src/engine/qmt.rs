@@ -1,0 +1,184 @@
+//! Client operations of the Quectel family: AT+QMTOPEN, QMTCONN, QMTSUB, QMTUNS, QMTDISC, QMTCLOSE, QMTRECV.
+
+use std::time::Duration;
+
+use crate::client::ClientState;
+use crate::client::Purpose;
+use crate::engine::client::Client;
+use crate::engine::client::Credentials;
+use crate::engine::client::int;
+use crate::engine::client::text;
+use crate::engine::clock;
+use crate::engine::commands::Goal;
+use crate::engine::commands::Order;
+use crate::engine::port::Step;
+use crate::engine::reply::LateResult;
+use crate::engine::value::Value;
+use crate::engine::wait::Until;
+use crate::engine::wait::Wait;
+use crate::error::Error;
+use crate::error::Kind;
+use crate::dialect;
+
+/// `+QMTOPEN: n,2`: the identifier is occupied (all four documents).
+const OCCUPIED: i64 = 2;
+
+/// How long a close is waited for where some firmware sends no result any more: after a disconnection (FIELD F18).
+const CLOSE_AFTER_DISCONNECT: Duration = Duration::from_secs(3);
+
+impl Client {
+    pub(crate) fn qmt_open(&self, host: &str, port: u16, tls: Option<u8>, wait: Wait<'_>) -> Result<(), Error> {
+        let until = self.until("AT+QMTOPEN", wait);
+        let order = self.order("AT+QMTOPEN", "write", &[text(host), int(port)], None)?;
+        self.choose_tls(tls, &until)?;
+        let opened = self.late(order.clone(), &until);
+        let stale = matches!(&opened, Err(error) if error.code == Some(OCCUPIED)) && !self.slot().facts.lock().ours;
+        let outcome = if stale {
+            // A program before us left it open: the module keeps its clients when only the host restarts (FIELD F17).
+            log::info!(target: "modemrig::engine", "{}: client {} was still open; closing it first", self.port().name, self.index);
+            self.qmt_close_now(&until)?;
+            self.late(order, &until)
+        } else {
+            opened
+        };
+        outcome?;
+        self.slot().facts.lock().ours = true;
+        Ok(())
+    }
+
+    /// TLS or not is a setting of the client; it is written only when it must change.
+    fn choose_tls(&self, tls: Option<u8>, until: &Until<'_>) -> Result<(), Error> {
+        let has_tls = self.dialect().variant_for("AT+QMTCFG", "ssl").is_some();
+        match (tls, has_tls) {
+            (None, false) => Ok(()),
+            (Some(_), false) => Err(crate::engine::orders::unsupported(self.dialect(), "TLS")),
+            (Some(context), true) => {
+                self.write_setting("ssl", &[Value::Int(1), Value::Int(context.into())], until)
+            }
+            (None, true) => {
+                let present = self.known_or_read("ssl", "ssl_enable", until)?;
+                match present {
+                    Some(Value::Int(1)) => self.write_setting("ssl", &[Value::Int(0)], until),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn qmt_connect(&self, credentials: &Credentials, wait: Wait<'_>) -> Result<(), Error> {
+        let until = self.until("AT+QMTCONN", wait);
+        let mut arguments = vec![text(&credentials.client_id)];
+        match (&credentials.username, &credentials.password) {
+            (None, None) => {}
+            (username, password) => {
+                arguments.push(text(username.as_deref().unwrap_or_default()));
+                arguments.push(text(password.as_deref().unwrap_or_default()));
+            }
+        }
+        let order = self.order("AT+QMTCONN", "write", &arguments, None)?;
+        self.late(order, &until)?;
+        self.slot().facts.lock().ours = true;
+        Ok(())
+    }
+
+    pub(crate) fn qmt_subscribe(
+        &self,
+        topics: &[(String, u8)],
+        wait: Wait<'_>,
+    ) -> Result<Vec<(String, Option<u8>)>, Error> {
+        let until = self.until("AT+QMTSUB", wait);
+        let wanted = topics.iter().flat_map(|(topic, qos)| [text(topic), int(*qos)]).collect();
+        let result = self.numbered("AT+QMTSUB", wanted, &until)?;
+        let granted = result.values.iter().map(|value| u8::try_from(*value).ok()).chain(std::iter::repeat(None));
+        Ok(topics.iter().map(|(topic, _)| topic.clone()).zip(granted).collect())
+    }
+
+    pub(crate) fn qmt_unsubscribe(&self, topics: &[String], wait: Wait<'_>) -> Result<(), Error> {
+        let until = self.until("AT+QMTUNS", wait);
+        self.numbered("AT+QMTUNS", topics.iter().map(|topic| text(topic)).collect(), &until)?;
+        Ok(())
+    }
+
+    /// A request with a packet identifier of its own.
+    fn numbered(&self, name: &str, mut arguments: Vec<dialect::Value>, until: &Until<'_>) -> Result<LateResult, Error> {
+        let taken = self.slot().facts.lock().window.take(Purpose::Other);
+        let msgid = taken.ok_or_else(|| Error::new(Kind::Internal, "no packet identifier is free"))?;
+        arguments.insert(0, int(msgid));
+        let done = self.order(name, "write", &arguments, None).and_then(|order| self.late(order, until));
+        self.slot().facts.lock().window.give_back(msgid);
+        done
+    }
+
+    pub(crate) fn qmt_disconnect(&self, wait: Wait<'_>) -> Result<(), Error> {
+        let until = self.until("AT+QMTDISC", wait);
+        let order = self.order("AT+QMTDISC", "write", &[], None)?;
+        self.ended(order, &until)
+    }
+
+    pub(crate) fn qmt_close(&self, wait: Wait<'_>) -> Result<(), Error> {
+        let until = self.until("AT+QMTCLOSE", wait);
+        self.qmt_close_now(&until)
+    }
+
+    fn qmt_close_now(&self, until: &Until<'_>) -> Result<(), Error> {
+        let order = self.order("AT+QMTCLOSE", "write", &[], None)?;
+        let before = self.state();
+        let until = match before {
+            ClientState::Disconnected => until.cut(clock::now() + CLOSE_AFTER_DISCONNECT),
+            _ => *until,
+        };
+        let closed = match self.ended(order, &until) {
+            // Nothing was open, or the firmware freed the client with the disconnection (FIELD F18).
+            Err(error) if error.kind == Kind::CommandRefused && !before.is_up() => Ok(()),
+            Err(error) if error.kind == Kind::NoAnswer && before == ClientState::Disconnected => Ok(()),
+            other => other,
+        };
+        if closed.is_ok() {
+            let mut facts = self.slot().facts.lock();
+            facts.state = ClientState::Closed;
+            facts.before = ClientState::Closed;
+            facts.ours = false;
+        }
+        closed
+    }
+
+    /// Fetches what waits in the module's slots; it arrives as messages.
+    pub(crate) fn fetch_stored(&self, until: &Until<'_>) -> Result<(), Error> {
+        let order = self.order("AT+QMTRECV", "write", &[], None)?;
+        let patience = Wait { timeout: None, interrupt: until.interrupt };
+        let exchange = self.port().execute(order, &self.until("AT+QMTRECV", patience), Goal::Complete)?;
+        match self.port().verdict(&exchange) {
+            // The connection went meanwhile, and the slots with it.
+            Some(error) if error.kind == Kind::CommandRefused => Ok(()),
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends an order and waits for its late result; a failure is the error.
+    pub(crate) fn late(&self, order: Order, until: &Until<'_>) -> Result<LateResult, Error> {
+        let port = self.port();
+        let exchange = port.execute(order, until, Goal::Complete)?;
+        if let Some(error) = port.verdict(&exchange) {
+            return Err(error);
+        }
+        let result = exchange.record().result.as_ref().map(|(result, _)| result.clone());
+        result.ok_or_else(|| port.explain(Error::new(Kind::NoAnswer, format!("{} ended without its result", exchange.shown))))
+    }
+
+    /// Sends an order whose purpose is to end something: that it has ended otherwise is as good.
+    pub(crate) fn ended(&self, order: Order, until: &Until<'_>) -> Result<(), Error> {
+        let port = self.port();
+        let exchange = port.execute(order, until, Goal::Complete)?;
+        port.verdict(&exchange).map_or(Ok(()), Err)
+    }
+
+    /// Waits for a place in the window of five; `None` when the time is over.
+    pub(crate) fn await_window(&self, until: &Until<'_>) -> Result<Option<u16>, Error> {
+        let slot = self.slot();
+        self.port().wait_aside(until, |_| match slot.facts.lock().window.take(Purpose::Publish) {
+            Some(msgid) => Step::Done(msgid),
+            None => Step::NotYet(None),
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! Waiting for a descriptor: the reader thread sleeps in epoll, a caller who reads in its place in poll.
+//!
+//! The caller takes the descriptor out of the reader's epoll set first, so that an answer wakes one thread and not two.
+//! Neither wait has a time-out of its own; the wake descriptor is written once, when the port closes, and never drained.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::os::fd::BorrowedFd;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::sys::epoll::Epoll;
+use nix::sys::epoll::EpollCreateFlags;
+use nix::sys::epoll::EpollEvent;
+use nix::sys::epoll::EpollFlags;
+use nix::sys::epoll::EpollTimeout;
+use nix::sys::eventfd::EfdFlags;
+use nix::sys::eventfd::EventFd;
+
+const LINE: u64 = 0;
+const WAKE: u64 = 1;
+
+/// What a descriptor is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Bytes to read.
+    Read,
+    /// Bytes to read, or room to write.
+    ReadWrite,
+}
+
+/// Whether the other end hung up while we waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// It is there.
+    Up,
+    /// It is gone; what it sent before may still be read.
+    HungUp,
+}
+
+/// The wait of one port.
+pub struct Readiness {
+    epoll: Epoll,
+    wake: EventFd,
+    descriptor: RawFd,
+}
+
+impl Readiness {
+    /// A wait for this descriptor, which must stay open as long as the wait is used.
+    pub fn new(descriptor: RawFd) -> io::Result<Readiness> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        epoll.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
+        let readiness = Readiness { epoll, wake, descriptor };
+        readiness.epoll.add(readiness.line(), EpollEvent::new(EpollFlags::EPOLLIN, LINE))?;
+        Ok(readiness)
+    }
+
+    /// The reader thread is woken by this from now on.
+    pub fn arm(&self, interest: Interest) {
+        let flags = match interest {
+            Interest::Read => EpollFlags::EPOLLIN,
+            Interest::ReadWrite => EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
+        };
+        self.modify(flags);
+    }
+
+    /// The reader thread is not woken by the line any more (but by a hang-up).
+    pub fn disarm(&self) {
+        self.modify(EpollFlags::empty());
+    }
+
+    /// The reader thread's wait.
+    pub fn wait_as_reader(&self, most: Option<Duration>) -> Line {
+        let timeout = most.map_or(EpollTimeout::NONE, |most| EpollTimeout::try_from(most_ms(most)).unwrap_or(EpollTimeout::MAX));
+        let mut events = [EpollEvent::empty(); 2];
+        let count = self.epoll.wait(&mut events, timeout).unwrap_or(0);
+        let lost = EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
+        let hung_up = events[..count].iter().any(|event| event.data() == LINE && event.events().intersects(lost));
+        if hung_up { Line::HungUp } else { Line::Up }
+    }
+
+    /// A caller's wait. Ends early on a signal to its thread.
+    pub fn wait_here(&self, interest: Interest, most: Option<Duration>) -> Line {
+        let timeout = most.map_or(PollTimeout::NONE, |most| PollTimeout::try_from(most_ms(most)).unwrap_or(PollTimeout::MAX));
+        let flags = match interest {
+            Interest::Read => PollFlags::POLLIN,
+            Interest::ReadWrite => PollFlags::POLLIN | PollFlags::POLLOUT,
+        };
+        let mut set = [PollFd::new(self.line(), flags), PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        match nix::poll::poll(&mut set, timeout) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Line::Up,
+            Err(_) => return Line::HungUp,
+        }
+        let lost = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+        let hung_up = set[0].revents().is_some_and(|flags| flags.intersects(lost));
+        if hung_up { Line::HungUp } else { Line::Up }
+    }
+
+    /// Ends every wait, now and from now on.
+    pub fn wake_for_good(&self) {
+        // Fails only when the counter is full, and then it is set.
+        let _ = self.wake.write(1);
+    }
+
+    fn modify(&self, flags: EpollFlags) {
+        // Fails only for a descriptor that is gone, which the next read reports.
+        let _ = self.epoll.modify(self.line(), &mut EpollEvent::new(flags, LINE));
+    }
+
+    fn line(&self) -> BorrowedFd<'_> {
+        // SAFETY: the port keeps its transport, which owns the descriptor, as long as anyone may wait on it.
+        unsafe { BorrowedFd::borrow_raw(self.descriptor) }
+    }
+}
+
+impl AsRawFd for Readiness {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor
+    }
+}
+
+/// Milliseconds, rounded up, so that a wait never ends a little before its time and spins.
+fn most_ms(most: Duration) -> i32 {
+    i32::try_from(most.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Transport;
+    use crate::transport::pair::Link;
+    use crate::transport::pair::pair;
+
+    #[test]
+    fn a_wake_ends_both_waits_for_good() {
+        let (host, _module) = pair(Link::Perfect).expect("a pair");
+        let readiness = Readiness::new(host.as_raw_fd()).expect("descriptors");
+        readiness.wake_for_good();
+        for _ in 0..2 {
+            assert_eq!(Line::Up, readiness.wait_as_reader(None));
+            assert_eq!(Line::Up, readiness.wait_here(Interest::Read, None));
+        }
+    }
+
+    #[test]
+    fn a_disarmed_line_does_not_wake_the_reader_and_an_armed_one_does() {
+        let (host, module) = pair(Link::Perfect).expect("a pair");
+        let readiness = Readiness::new(host.as_raw_fd()).expect("descriptors");
+        module.write(b"x").expect("room");
+        readiness.disarm();
+        let mut events = [EpollEvent::empty(); 2];
+        assert_eq!(0, readiness.epoll.wait(&mut events, EpollTimeout::ZERO).expect("epoll"));
+        readiness.arm(Interest::Read);
+        assert_eq!(Line::Up, readiness.wait_as_reader(None));
+    }
+
+    #[test]
+    fn a_hang_up_is_seen_by_either_wait() {
+        let (host, module) = pair(Link::Perfect).expect("a pair");
+        let readiness = Readiness::new(host.as_raw_fd()).expect("descriptors");
+        drop(module);
+        assert_eq!(Line::HungUp, readiness.wait_as_reader(None));
+        assert_eq!(Line::HungUp, readiness.wait_here(Interest::Read, None));
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up() {
+        assert_eq!(1, most_ms(Duration::from_nanos(1001)));
+        assert_eq!(0, most_ms(Duration::ZERO));
+        assert_eq!(i32::MAX, most_ms(Duration::MAX));
+    }
+}

@@ -1,0 +1,236 @@
+//! After a command that got no answer in time: whose line is whose is established anew before the next one is sent.
+//!
+//! A query with an answer of its own name is sent; everything before that answer belongs to the past. A module that asked
+//! for a payload may still wait for bytes, and then every byte of a query would become payload: it is left alone until a
+//! final result or a restart shows that it does not (decision 32).
+
+use std::time::Duration;
+
+use crate::engine::clock;
+use crate::engine::port::Port;
+use crate::engine::port::Step as Look;
+use crate::engine::port::count;
+use crate::engine::wait::Until;
+use crate::error::Error;
+use crate::error::Kind;
+use crate::proto::Input;
+use crate::proto::Request;
+use crate::proto::TeSession;
+
+/// How long the answer to one query is awaited before another is asked: modules drop what comes while they are busy.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Queries every module answers with a line of the same name. The one that was given up is not asked.
+const QUERIES: [&str; 4] = ["+CMEE", "+CGATT", "+CREG", "+CFUN"];
+
+/// Whether it is known whose line is whose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is.
+    InStep,
+    /// A command was given up.
+    Lost {
+        /// Its name.
+        name: String,
+        /// The module had asked for its payload, and may still count bytes.
+        counting: bool,
+    },
+    /// A query is on the wire.
+    Asking {
+        /// The name of its answer.
+        marker: &'static str,
+        /// The answer came.
+        answered: bool,
+        /// Name of the command that was given up.
+        name: String,
+    },
+}
+
+/// What a final result is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// It ends the command on the wire.
+    Command,
+    /// It belongs to the past, or to a query.
+    Past,
+    /// It ends the query: all is clear again.
+    InStep,
+}
+
+impl Step {
+    /// A prompt came.
+    pub fn prompt_seen(&mut self) {
+        match self {
+            Step::Lost { counting, .. } => *counting = true,
+            Step::Asking { name, .. } => *self = Step::Lost { name: std::mem::take(name), counting: true },
+            Step::InStep => {}
+        }
+    }
+
+    /// A line of this name came.
+    pub fn line_seen(&mut self, name: &str) {
+        if let Step::Asking { marker, answered, .. } = self
+            && name == *marker
+        {
+            *answered = true;
+        }
+    }
+
+    /// A final result came.
+    pub fn final_seen(&mut self) -> Worth {
+        match self {
+            Step::InStep => Worth::Command,
+            Step::Asking { answered: true, .. } => {
+                *self = Step::InStep;
+                Worth::InStep
+            }
+            Step::Lost { counting, .. } => {
+                *counting = false;
+                Worth::Past
+            }
+            Step::Asking { .. } => Worth::Past,
+        }
+    }
+
+    /// A final result came; where it ends a query, the session is told that all is clear again.
+    pub fn final_seen_in(&mut self, te: &mut TeSession) -> Worth {
+        let worth = self.final_seen();
+        if worth == Worth::InStep {
+            te.resynced();
+        }
+        worth
+    }
+
+    /// The module restarted: nothing of the past will come.
+    pub fn restarted(&mut self) {
+        *self = Step::InStep;
+    }
+}
+
+impl Port {
+    /// Gives up the command on the wire.
+    pub fn give_up_command(&self) {
+        let mut protocol = self.protocol.lock();
+        let Some(command) = protocol.command.take() else { return };
+        let (prompted, name) = (command.record().prompted, name_of(&command.shown).to_owned());
+        command.record().abandoned = true;
+        protocol.owed.retain(|(_, other)| !std::sync::Arc::ptr_eq(other, &command));
+        protocol.te.abandon_command();
+        protocol.step = Step::Lost { name, counting: prompted };
+        drop(protocol);
+        count(&self.counts.timeouts, 1);
+    }
+
+    /// Brings the port back in step, if it is not; the caller has the turn.
+    pub fn resynchronise(&self, until: &Until<'_>) -> Result<(), Error> {
+        let mut tried = 0;
+        loop {
+            let now = clock::now();
+            let step = self.protocol.lock().step.clone();
+            let (name, counting) = match step {
+                Step::InStep => return Ok(()),
+                Step::Lost { name, counting } => (name, counting),
+                Step::Asking { name, .. } => (name, false),
+            };
+            if until.expired(now) {
+                return Err(self.out_of_step(&name, counting, until));
+            }
+            let patience = if counting { None } else { Some(now + PATIENCE * (1 << tried.min(4))) };
+            if !counting {
+                self.ask(&name, tried)?;
+                tried += 1;
+            }
+            let slice = patience.map_or(*until, |at| until.cut(at));
+            let changed = self.wait(&slice, |_| match &self.protocol.lock().step {
+                Step::InStep => Look::Done(()),
+                Step::Lost { counting: false, .. } if counting => Look::Done(()),
+                Step::Lost { counting: true, .. } if !counting => Look::Done(()),
+                _ => Look::NotYet(None),
+            })?;
+            if changed.is_some() && self.protocol.lock().step == Step::InStep {
+                count(&self.counts.resynchronised, 1);
+                log::warn!(target: "modemrig::engine", "{}: back in step after {name} got no answer", self.name);
+                return Ok(());
+            }
+        }
+    }
+
+    fn ask(&self, name: &str, tried: usize) -> Result<(), Error> {
+        let usable: Vec<&'static str> = QUERIES.into_iter().filter(|query| !name.ends_with(query)).collect();
+        let marker = usable[tried % usable.len()];
+        let now = clock::now();
+        let mut bytes = Vec::new();
+        {
+            let mut protocol = self.protocol.lock();
+            if protocol.te.pending_line().is_some() {
+                protocol.te.abandon_command();
+            }
+            let request = Request { line: format!("AT{marker}?").into_bytes(), input: Input::None, awaits: None };
+            if let Err(error) = protocol.te.send(request, now) {
+                return Err(Error::new(Kind::Internal, format!("a query could not be sent: {error}")));
+            }
+            protocol.step = Step::Asking { marker, answered: false, name: name.to_owned() };
+            while let Some(more) = protocol.te.poll_transmit() {
+                bytes.extend(more);
+            }
+        }
+        self.forget_unsent();
+        self.transmit(&bytes, now)
+    }
+
+    fn out_of_step(&self, name: &str, counting: bool, until: &Until<'_>) -> Error {
+        let waited = until.waited(clock::now());
+        let error = if counting {
+            Error::new(Kind::Garbled, format!("the module may still wait for payload of {name}, which was given up"))
+                .awaiting("a final result or a restart", waited)
+                .with_remedy("nothing is sent meanwhile, it would be published; let edit/timeout end it, or cut the power")
+        } else {
+            Error::new(Kind::NoAnswer, format!("the module has not answered since {name} was given up"))
+                .awaiting("the answer to a query", waited)
+                .with_remedy("check power and speed, or restart the module")
+        };
+        self.explain(error)
+    }
+}
+
+/// `AT+QMTOPEN` of `AT+QMTOPEN=0,…`.
+pub fn name_of(line: &str) -> &str {
+    line.split(['=', '?', ';']).next().unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finals_before_the_answer_of_the_query_belong_to_the_past() {
+        let mut step = Step::Asking { marker: "+CMEE", answered: false, name: "AT+CSQ".into() };
+        step.line_seen("+CSQ");
+        assert_eq!(Worth::Past, step.final_seen());
+        step.line_seen("+CMEE");
+        assert_eq!(Worth::InStep, step.final_seen());
+        assert_eq!(Worth::Command, step.final_seen());
+    }
+
+    #[test]
+    fn a_module_that_counts_payload_is_left_alone_until_a_final_result() {
+        let mut step = Step::Lost { name: "AT+QMTPUBEX".into(), counting: false };
+        step.prompt_seen();
+        assert_eq!(Step::Lost { name: "AT+QMTPUBEX".into(), counting: true }, step);
+        assert_eq!(Worth::Past, step.final_seen());
+        assert_eq!(Step::Lost { name: "AT+QMTPUBEX".into(), counting: false }, step);
+    }
+
+    #[test]
+    fn a_prompt_during_a_query_stops_the_asking() {
+        let mut step = Step::Asking { marker: "+CMEE", answered: false, name: "AT+QMTPUBEX".into() };
+        step.prompt_seen();
+        assert_eq!(Step::Lost { name: "AT+QMTPUBEX".into(), counting: true }, step);
+    }
+
+    #[test]
+    fn a_name_ends_at_the_form() {
+        assert_eq!("AT+QMTOPEN", name_of("AT+QMTOPEN=0,\"a?b\",1883"));
+        assert_eq!("ATI", name_of("ATI"));
+    }
+}

@@ -1,0 +1,411 @@
+//! Event to pending command, client or subscribers. Runs on whoever reads; takes no time and waits for nobody.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crate::client::ClientState;
+use crate::client::Outcome;
+use crate::dialect::schema::Family;
+use crate::engine::exchange::Exchange;
+use crate::engine::exchange::Piece;
+use crate::engine::line_text;
+use crate::engine::messages::ConnectionLost;
+use crate::engine::messages::Received;
+use crate::engine::messages::TimedEvent;
+use crate::engine::port::CLIENTS;
+use crate::engine::port::Port;
+use crate::engine::port::count;
+use crate::engine::reply::LateResult;
+use crate::engine::resync::Step;
+use crate::engine::resync::Worth;
+use crate::engine::trace::Direction;
+use crate::engine::verdict;
+use crate::error::Error;
+use crate::proto::Awaited;
+use crate::proto::Event;
+use crate::proto::FinalResult;
+use crate::proto::Grammar;
+use crate::proto::Op;
+use crate::proto::Settings;
+use crate::proto::TeSession;
+
+/// Protocol state of the port and who waits for what.
+pub struct Protocol {
+    /// The sans-IO session.
+    pub te: TeSession,
+    /// The command line on the wire.
+    pub command: Option<Arc<Exchange>>,
+    /// Late results owed.
+    pub owed: Vec<(Awaited, Arc<Exchange>)>,
+    /// Whether it is known whose line is whose.
+    pub step: Step,
+}
+
+/// What one read amounts to, applied when the protocol lock is free again.
+#[derive(Default)]
+struct Batch {
+    messages: [VecDeque<Received>; CLIENTS],
+    events: Vec<TimedEvent>,
+    changes: Vec<Change>,
+    transmit: Vec<Vec<u8>>,
+    happened: bool,
+    message_count: u64,
+}
+
+/// A change of a client's state.
+enum Change {
+    Ended { client: u8, op: Op, outcome: Outcome },
+    Refused { client: u8 },
+    Freed { client: u8, msgid: u16 },
+    Stored { client: u8 },
+    Lost { client: u8, code: Option<i32>, reported: String, by_restart: bool },
+}
+
+impl Protocol {
+    /// A port nobody has spoken on: it may echo.
+    pub fn new(grammar: &'static Grammar) -> Protocol {
+        let mut settings = Settings::default();
+        settings.echo = true;
+        Protocol { te: TeSession::new(grammar, settings), command: None, owed: Vec::new(), step: Step::InStep }
+    }
+
+    /// When the session wants to be asked again.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.te.next_deadline()
+    }
+
+    fn owed_to(&mut self, op: Op, client: Option<u8>, msgid: Option<u16>) -> Option<Arc<Exchange>> {
+        let fits = |awaited: &Awaited| {
+            awaited.op == op
+                && (client.is_none() || awaited.client.is_none() || awaited.client == client)
+                && (msgid.is_none() || awaited.msgid.is_none() || awaited.msgid == msgid)
+        };
+        let position = self.owed.iter().position(|(awaited, _)| fits(awaited))?;
+        Some(Arc::clone(&self.owed[position].1))
+    }
+
+    fn forget(&mut self, exchange: &Arc<Exchange>) {
+        self.owed.retain(|(_, other)| !Arc::ptr_eq(other, exchange));
+    }
+}
+
+impl Port {
+    /// Feeds bytes (none: only the time) to the session and routes what it reports.
+    pub fn digest(&self, bytes: &[u8], now: Instant) -> Result<(), Error> {
+        if !bytes.is_empty() {
+            count(&self.counts.bytes_received, bytes.len() as u64);
+            self.talk.lock().put(now, Direction::Received, bytes);
+        }
+        let mut batch = Batch::default();
+        {
+            let mut protocol = self.protocol.lock();
+            if !bytes.is_empty() {
+                protocol.te.receive(bytes, now);
+            }
+            if protocol.te.next_deadline().is_some_and(|deadline| deadline <= now) {
+                protocol.te.handle_deadline(now);
+            }
+            while let Some(event) = protocol.te.poll_event() {
+                self.route(&mut protocol, event, now, &mut batch);
+            }
+            while let Some(bytes) = protocol.te.poll_transmit() {
+                batch.transmit.push(bytes);
+            }
+        }
+        self.apply(batch, now)
+    }
+
+    fn apply(&self, batch: Batch, now: Instant) -> Result<(), Error> {
+        for change in batch.changes {
+            self.change(change, now);
+        }
+        if batch.message_count > 0 {
+            count(&self.counts.messages, batch.message_count);
+            for (slot, messages) in self.clients.iter().zip(batch.messages) {
+                count(&self.counts.messages_dropped, slot.messages.put(messages));
+            }
+        }
+        self.tell(batch.events);
+        if batch.happened {
+            self.happened();
+        }
+        for bytes in batch.transmit {
+            self.transmit(&bytes, now)?;
+        }
+        Ok(())
+    }
+
+    fn route(&self, protocol: &mut Protocol, event: Event, now: Instant, batch: &mut Batch) {
+        let at = self.at(now);
+        match event {
+            Event::Message(message) => {
+                if let Some(command) = &protocol.command
+                    && command.shown.starts_with("AT+QMTRECV")
+                {
+                    command.record().pieces.push(Piece::Line(line_text::message(&message)));
+                }
+                batch.message_count += 1;
+                match batch.messages.get_mut(usize::from(message.client)) {
+                    Some(messages) => messages.push_back(Received { message, at }),
+                    None => batch.events.push(TimedEvent { event: Event::Message(message), at }),
+                }
+                return;
+            }
+            Event::Echo => {
+                if let Some(command) = &protocol.command {
+                    command.record().echoed = true;
+                }
+                return;
+            }
+            Event::Prompt | Event::Connect => {
+                protocol.step.prompt_seen();
+                if let Some(command) = &protocol.command {
+                    let mut record = command.record();
+                    record.prompted = true;
+                    record.pieces.push(if event == Event::Prompt { Piece::Prompt } else { Piece::Connect });
+                }
+                batch.happened = true;
+                return;
+            }
+            Event::Final(result) => {
+                if protocol.step.final_seen_in(&mut protocol.te) == Worth::Command {
+                    self.finish(protocol, result, now, batch);
+                }
+                batch.happened = true;
+                return;
+            }
+            Event::Info { ref name, ref line } => {
+                protocol.step.line_seen(name);
+                if let Some(command) = &protocol.command {
+                    command.record().pieces.push(Piece::Line(line.clone()));
+                    return;
+                }
+            }
+            Event::Slots { .. } | Event::State { .. } => {
+                if let Some(command) = &protocol.command {
+                    command.record().pieces.push(Piece::Line(line_text::answer(&event)));
+                }
+            }
+            Event::Result { op, ref name, client, msgid, code, ref values } => {
+                let late = LateResult {
+                    op,
+                    name: name.clone(),
+                    client,
+                    msgid,
+                    code,
+                    values: values.clone(),
+                    after: std::time::Duration::ZERO,
+                };
+                self.late(protocol, late, now, batch);
+                return;
+            }
+            Event::Retry { op, client, msgid, .. } => {
+                if let Some(exchange) = protocol.owed_to(op, Some(client), Some(msgid)) {
+                    let mut record = exchange.record();
+                    record.retries += 1;
+                    record.pieces.push(Piece::Result(line_text::retry(&event)));
+                }
+            }
+            Event::Stale { op, client, msgid, .. } => {
+                count(&self.counts.stale, 1);
+                self.abandoned_result(op, client, msgid, batch);
+            }
+            Event::Lost { client, code } => {
+                self.lose(protocol, client, Some(code), verdict::loss_name(self.family()), now, batch);
+            }
+            Event::Ping { client, result } => {
+                self.lose(protocol, client, Some(result), "+QMTPING", now, batch);
+            }
+            Event::BearerLost => {
+                for client in 0..CLIENTS as u8 {
+                    self.lose(protocol, client, None, "the bearer is gone", now, batch);
+                }
+            }
+            Event::Restarted | Event::Gone => self.restarted(protocol, &event, batch),
+            Event::Urc { ref name, .. } => protocol.step.line_seen(name),
+            Event::Ignored(ref bytes) => {
+                // A final result nobody waits for: of a command that was given up, or a surplus one.
+                if is_final(bytes) && protocol.step != Step::InStep {
+                    protocol.step.final_seen_in(&mut protocol.te);
+                    batch.happened = true;
+                }
+                count(&self.counts.ignored, 1);
+            }
+            Event::Damaged { .. } => count(&self.counts.damaged, 1),
+            Event::Stored { client, .. } => batch.changes.push(Change::Stored { client }),
+        }
+        batch.events.push(TimedEvent { event, at });
+    }
+
+    /// The command line on the wire ended.
+    fn finish(&self, protocol: &mut Protocol, result: FinalResult, now: Instant, batch: &mut Batch) {
+        let Some(command) = protocol.command.take() else {
+            count(&self.counts.ignored, 1);
+            return;
+        };
+        let accepted = result == FinalResult::Ok;
+        {
+            let mut record = command.record();
+            record.pieces.push(Piece::Final);
+            record.final_result = Some((result, now));
+        }
+        let Some(client) = command.client else { return };
+        if !accepted {
+            protocol.forget(&command);
+            batch.changes.push(Change::Refused { client });
+        } else if command.op.is_none()
+            && let Some(op) = command.effect
+        {
+            batch.changes.push(Change::Ended { client, op, outcome: Outcome::Done });
+        }
+    }
+
+    /// A late result came.
+    fn late(&self, protocol: &mut Protocol, mut late: LateResult, now: Instant, batch: &mut Batch) {
+        let owed = protocol.owed_to(late.op, late.client, late.msgid);
+        let pending = protocol.command.as_ref().filter(|command| {
+            command.effect == Some(late.op) && (late.client.is_none() || command.client == late.client)
+        });
+        let Some(exchange) = owed.or_else(|| pending.map(Arc::clone)) else {
+            count(&self.counts.stale, 1);
+            return;
+        };
+        protocol.forget(&exchange);
+        let client = late.client.or(exchange.client);
+        let outcome = match verdict::failure_code(&late) {
+            None => Outcome::Done,
+            Some(code) => Outcome::Failed(code),
+        };
+        if let Some(client) = client {
+            let op = late.op;
+            batch.changes.push(Change::Ended { client, op, outcome });
+        }
+        if let (Some(client), Some(msgid)) = (client, late.msgid) {
+            batch.changes.push(Change::Freed { client, msgid });
+        }
+        let mut record = exchange.record();
+        late.after = record.sent.map(|sent| now.saturating_duration_since(sent)).unwrap_or_default();
+        record.pieces.push(Piece::Result(line_text::late(&late)));
+        record.result = Some((late, now));
+        batch.happened = true;
+    }
+
+    /// A result came that its waiter gave up on: what it tells of the client is true all the same.
+    fn abandoned_result(&self, op: Op, client: Option<u8>, msgid: Option<u16>, batch: &mut Batch) {
+        if let (Some(client), Some(msgid)) = (client, msgid)
+            && matches!(op, Op::Publish | Op::Subscribe | Op::Unsubscribe)
+        {
+            batch.changes.push(Change::Freed { client, msgid });
+            batch.happened = true;
+        }
+    }
+
+    fn lose(
+        &self,
+        protocol: &mut Protocol,
+        client: u8,
+        code: Option<i32>,
+        reported: &str,
+        now: Instant,
+        batch: &mut Batch,
+    ) {
+        for exchange in protocol.command.iter().chain(protocol.owed.iter().map(|(_, exchange)| exchange)) {
+            if exchange.client == Some(client) && exchange.op.is_some() {
+                exchange.record().lost.get_or_insert((code, now));
+            }
+        }
+        batch.changes.push(Change::Lost { client, code, reported: reported.to_owned(), by_restart: false });
+        batch.happened = true;
+    }
+
+    fn restarted(&self, protocol: &mut Protocol, event: &Event, batch: &mut Batch) {
+        count(&self.counts.restarts, 1);
+        for exchange in protocol.command.take().iter().chain(protocol.owed.iter().map(|(_, exchange)| exchange)) {
+            exchange.record().restarted = true;
+        }
+        protocol.owed.clear();
+        protocol.step.restarted();
+        let reported = if *event == Event::Gone { "the module switched itself off" } else { "the module restarted" };
+        for client in 0..CLIENTS as u8 {
+            batch.changes.push(Change::Lost { client, code: None, reported: reported.to_owned(), by_restart: true });
+        }
+        batch.happened = true;
+    }
+
+    /// Which commands the module has; Quectel's as long as it has not said who it is.
+    pub fn family(&self) -> Family {
+        self.dialect.get().map_or(Family::Qmt, |dialect| dialect.family)
+    }
+
+    fn change(&self, change: Change, now: Instant) {
+        let family = self.family();
+        match change {
+            Change::Ended { client, op, outcome } => {
+                let Some(slot) = self.clients.get(usize::from(client)) else { return };
+                let mut facts = slot.facts.lock();
+                facts.state = ClientState::after(facts.before, op, outcome, family);
+                facts.before = facts.state;
+                if facts.state == ClientState::Connected {
+                    facts.lost = None;
+                    slot.lost.store(false, Ordering::Release);
+                }
+                if facts.state == ClientState::Closed {
+                    facts.window.clear();
+                }
+            }
+            Change::Refused { client } => {
+                let Some(slot) = self.clients.get(usize::from(client)) else { return };
+                let mut facts = slot.facts.lock();
+                facts.state = facts.before;
+            }
+            Change::Freed { client, msgid } => {
+                let Some(slot) = self.clients.get(usize::from(client)) else { return };
+                slot.facts.lock().window.give_back(msgid);
+            }
+            Change::Stored { client } => {
+                let Some(slot) = self.clients.get(usize::from(client)) else { return };
+                slot.stored.store(true, Ordering::Release);
+                slot.messages.wake();
+            }
+            Change::Lost { client, code, reported, by_restart } => {
+                let Some(slot) = self.clients.get(usize::from(client)) else { return };
+                let row = code.and_then(|code| verdict::loss_row(self.dialect.get().copied(), &reported, code));
+                let loss = ConnectionLost {
+                    client,
+                    reported,
+                    code,
+                    meaning: row.map(|row| row.meaning.clone()),
+                    remedy: row.and_then(|row| row.remedy.clone()),
+                    at: self.at(now),
+                };
+                let mut facts = slot.facts.lock();
+                let news = facts.state.can_lose();
+                facts.state = if by_restart { ClientState::Closed } else { ClientState::after_loss(family) };
+                facts.before = facts.state;
+                facts.window.clear();
+                if by_restart {
+                    // Nothing of ours is left on it: settings are not kept over power-down.
+                    facts.ours = false;
+                    facts.acquired = false;
+                    facts.found.clear();
+                    facts.known.clear();
+                }
+                if news {
+                    facts.lost = Some(loss.clone());
+                    slot.lost.store(true, Ordering::Release);
+                }
+                drop(facts);
+                if news {
+                    slot.losses.put(VecDeque::from([loss]));
+                    slot.messages.wake();
+                }
+            }
+        }
+    }
+}
+
+fn is_final(line: &[u8]) -> bool {
+    line == b"OK" || line == b"ERROR" || line.starts_with(b"+CME ERROR") || line.starts_with(b"+CMS ERROR")
+}
