@@ -101,6 +101,7 @@ class Modem:
         self._native = native
         self._broker = broker
         self._owned = owned
+        self._left = False
 
     @property
     def identity(self) -> Identity:
@@ -270,13 +271,14 @@ class Modem:
 
     def close(self) -> None:
         """Leave the module as found, then close the port; waits in other threads end with ``PortClosed``. Idempotent."""
+        if self._left:
+            return
+        self._left = True
         try:
-            if not self._native.is_closed():
-                # What cannot be given back any more must not hide what the caller was doing.
-                with contextlib.suppress(ModemrigError):
-                    self._native.close_gracefully(_CLOSE_WITHIN_S)
+            # What cannot be given back any more must not hide what the caller was doing.
+            with contextlib.suppress(ModemrigError):
+                self._native.close_gracefully(_CLOSE_WITHIN_S)
         finally:
-            self._native.close()
             self._owned.close()
 
     def __enter__(self) -> Modem:
