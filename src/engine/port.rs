@@ -121,6 +121,8 @@ struct Baton {
     receiver: Option<Receiver>,
     /// The reader thread runs.
     reading: bool,
+    /// The line was let go; a second close has nothing to wait for.
+    let_go: bool,
 }
 
 /// The receiving side of the port; whoever holds it reads.
@@ -165,7 +167,7 @@ impl Port {
             counts: Counts::default(),
             subscribers: Lock::new(Rank::Queue, Vec::new()),
             transmit: Lock::new(Rank::Transmit, Transmit { line: Some(line), unsent: Vec::new() }),
-            baton: Lock::new(Rank::Baton, Baton { receiver: Some(receiver), reading: false }),
+            baton: Lock::new(Rank::Baton, Baton { receiver: Some(receiver), reading: false, let_go: false }),
             baton_bell: Bell::default(),
             signal: Lock::new(Rank::Signal, 0),
             signal_bell: Bell::default(),
@@ -420,6 +422,9 @@ impl Port {
     pub fn let_go(&self) {
         let deadline = clock::now() + JOIN;
         let mut baton = self.baton.lock();
+        if baton.let_go {
+            return;
+        }
         while baton.reading || baton.receiver.is_none() {
             let now = clock::now();
             if now >= deadline {
@@ -429,6 +434,7 @@ impl Port {
             self.baton_bell.wait(&mut baton, Some(deadline - now));
         }
         let buffer = std::mem::take(&mut baton.receiver);
+        baton.let_go = true;
         drop(baton);
         drop(buffer);
         self.talk.lock().finish();
