@@ -29,6 +29,11 @@ impl Speed {
         (factor.is_finite() && factor > 0.0).then_some(Speed(factor))
     }
 
+    /// The factor.
+    pub fn factor(self) -> f64 {
+        self.0
+    }
+
     /// The real length of a documented span.
     pub fn span(self, documented: Duration) -> Duration {
         // A span that f64 cannot carry is one nobody waits for.

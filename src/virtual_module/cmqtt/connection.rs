@@ -1,0 +1,246 @@
+//! Connecting, disconnecting, and what becomes of a connection; each code by its cause (decisions 19, 25).
+
+use std::time::Duration;
+
+use crate::dialect::Matched;
+use crate::mqtt::ClientEvent;
+use crate::mqtt::ClientOptions;
+use crate::mqtt::Level;
+use crate::virtual_module::cmqtt::CLIENT;
+use crate::virtual_module::cmqtt::Cmqtt;
+use crate::virtual_module::cmqtt::State;
+use crate::virtual_module::cmqtt::err;
+use crate::virtual_module::device::Answer;
+use crate::virtual_module::device::Device;
+use crate::virtual_module::device::Refusal;
+use crate::virtual_module::network::LinkEvent;
+use crate::virtual_module::network::LostBy;
+use crate::virtual_module::network::OpenFault;
+use crate::virtual_module::network::Target;
+use crate::virtual_module::replies::Shown;
+use crate::virtual_module::tls_contexts::ContextFault;
+use crate::virtual_module::tls_contexts::security;
+
+const CONNECT: &str = "AT+CMQTTCONNECT";
+const DISCONNECT: &str = "AT+CMQTTDISC";
+const DEFAULT_PORT: u16 = 1883;
+
+/// Causes of +CMQTTCONNLOST.
+mod cause {
+    pub(super) const CLOSED: i32 = 1;
+    pub(super) const RESET: i32 = 2;
+    pub(super) const NETWORK: i32 = 3;
+}
+
+/// What AT+CMQTTCONNECT was given.
+#[derive(Clone, Debug)]
+pub(super) struct Address {
+    text: String,
+    keepalive: i64,
+    clean_session: i64,
+    user: Option<String>,
+    password: Option<Vec<u8>>,
+}
+
+impl Address {
+    /// The fields of the read form behind the client's number.
+    pub(super) fn shown(&self) -> String {
+        let mut line = format!(",\"{}\",{},{}", self.text, self.keepalive, self.clean_session);
+        if let Some(user) = &self.user {
+            line.push_str(&format!(",\"{user}\""));
+        }
+        if let Some(password) = &self.password {
+            line.push_str(&format!(",\"{}\"", String::from_utf8_lossy(password)));
+        }
+        line
+    }
+}
+
+/// `tcp://host:port`; the port may be left out.
+fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let rest = text.strip_prefix("tcp://")?;
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
+        None => (rest, DEFAULT_PORT),
+    };
+    (!host.is_empty() && !host.contains('/')).then(|| (host.to_owned(), port))
+}
+
+impl Cmqtt {
+    pub(super) fn connect(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
+        let string = |name: &str| call.text(name).map(|bytes| String::from_utf8(bytes.to_vec()));
+        let (Some(Ok(text)), Ok(user)) = (string("server_addr"), string("user_name").transpose()) else {
+            return self.refuse(device, CONNECT, err::NOT_UTF8);
+        };
+        let Some((host, port)) = host_and_port(&text) else { return Answer::Refused(Refusal::Parameter) };
+        let Some(client) = &self.client else { return Answer::Refused(Refusal::State) };
+        let timeout = device.speed.seconds(client.optimeout);
+        let secured = match client.server_type {
+            0 => Ok(None),
+            _ => security(device, self.tls_context.unwrap_or(i64::from(CLIENT))).map(Some),
+        };
+        self.address = Some(Address {
+            text,
+            keepalive: call.int("keepalive_time").unwrap_or_default(),
+            clean_session: call.int("clean_session").unwrap_or_default(),
+            user,
+            password: call.text("pass_word").map(<[u8]>::to_vec),
+        });
+        let failure = match secured {
+            _ if !device.radio.is_up() => err::NETWORK_CLOSED,
+            Err(ContextFault::FileMissing) => err::CERTIFICATE,
+            Err(ContextFault::FileUnusable) => err::HANDSHAKE,
+            Ok(security) => match device.links.open(CLIENT, Target { host, port, security }, timeout, device.now) {
+                Ok(()) => {
+                    self.state = State::Busy;
+                    self.pending = Some(CONNECT);
+                    return Answer::Accepted;
+                }
+                Err(_) => err::SOCKET_CONNECT,
+            },
+        };
+        self.connect_failed(device, failure);
+        Answer::Accepted
+    }
+
+    pub(super) fn disconnect(&mut self, device: &mut Device) -> Answer {
+        if self.pending.is_some() {
+            return self.refuse(device, DISCONNECT, err::BUSY);
+        }
+        if device.links.part(CLIENT, device.now).is_err() {
+            return self.refuse(device, DISCONNECT, err::NO_CONNECTION);
+        }
+        self.state = State::Busy;
+        self.pending = Some(DISCONNECT);
+        Answer::Accepted
+    }
+
+    pub(super) fn network_did(&mut self, device: &mut Device, event: LinkEvent) {
+        match event {
+            LinkEvent::Opened => self.say_connect(device),
+            LinkEvent::OpenFailed(fault) => {
+                let code = match fault {
+                    OpenFault::NotResolved => err::DNS,
+                    OpenFault::Refused => err::SOCKET_CONNECT,
+                    OpenFault::TimedOut => err::TIMED_OUT,
+                    OpenFault::Tls => err::HANDSHAKE,
+                };
+                self.connect_failed(device, code);
+            }
+            LinkEvent::Parted => self.disconnected(device),
+            LinkEvent::Lost(_) if self.pending == Some(DISCONNECT) => self.disconnected(device),
+            LinkEvent::Lost(_) if self.pending == Some(CONNECT) => self.connect_failed(device, err::CLOSED_BY_SERVER),
+            LinkEvent::Lost(by) => {
+                let (code, cause) = match by {
+                    LostBy::PeerClosed => (err::CLOSED_BY_SERVER, cause::CLOSED),
+                    LostBy::PeerReset => (err::CLOSED_BY_SERVER, cause::RESET),
+                    LostBy::SendingConnect | LostBy::SendingPing | LostBy::SendingRequest => (err::SEND, cause::RESET),
+                };
+                self.lost(device, code, cause);
+            }
+            LinkEvent::Mqtt(ClientEvent::Connack { code: 0, .. }) => {
+                self.pending = None;
+                let clean = self.address.as_ref().is_none_or(|address| address.clean_session == 1);
+                if clean {
+                    self.subscriptions.clear();
+                }
+                let line = format!("+CMQTTCONNECT: {CLIENT},{}", err::OK);
+                device.replies.urc_then(line, Shown::Cmqtt(State::Connected), device.now);
+            }
+            LinkEvent::Mqtt(ClientEvent::Connack { code, .. }) => {
+                self.connect_failed(device, err::CONNACK + i32::from(code.clamp(1, 5)));
+            }
+            LinkEvent::Mqtt(ClientEvent::ConnectTimedOut) => self.connect_failed(device, err::TIMED_OUT),
+            LinkEvent::Mqtt(ClientEvent::PingTimedOut | ClientEvent::ProtocolError(_)) => {
+                if self.pending == Some(CONNECT) {
+                    self.connect_failed(device, err::FAILED);
+                } else {
+                    self.lost(device, err::TIMED_OUT, cause::CLOSED);
+                }
+            }
+            LinkEvent::Mqtt(event) => self.answered(device, event),
+        }
+    }
+
+    /// The bearer is gone under a connection, or under one that is being made.
+    pub(super) fn lose_network(&mut self, device: &mut Device) {
+        if !device.links.has(CLIENT) {
+            return;
+        }
+        device.links.cut(CLIENT);
+        match self.pending {
+            Some(CONNECT) => self.connect_failed(device, err::NETWORK_CLOSED),
+            Some(DISCONNECT) => self.disconnected(device),
+            _ => self.lost(device, err::NETWORK_CLOSED, cause::NETWORK),
+        }
+    }
+
+    /// The socket is there: CONNECT.
+    fn say_connect(&mut self, device: &mut Device) {
+        let (Some(client), Some(address)) = (&self.client, &self.address) else { return };
+        let keep_alive = address.keepalive.unsigned_abs();
+        let options = ClientOptions {
+            // The document names no version; 3.1.1 is what its commands can say.
+            level: Level::V311,
+            client_id: client.id.clone(),
+            clean_session: address.clean_session == 1,
+            keep_alive: device.speed.seconds(keep_alive),
+            keep_alive_s: u16::try_from(keep_alive).ok(),
+            will: self.staged.will(),
+            username: address.user.clone(),
+            password: address.password.clone(),
+            packet_timeout: device.speed.seconds(client.optimeout),
+            // The document knows no retransmission.
+            retry_times: 0,
+            ping_timeout: device.speed.span(Duration::from_secs(client.optimeout)),
+            ..ClientOptions::default()
+        };
+        if device.links.connect(CLIENT, options, device.now).is_err() {
+            self.connect_failed(device, err::FAILED);
+        }
+    }
+
+    /// The client stays acquired; the choice of TLS context is forgotten (3.2.5).
+    fn connect_failed(&mut self, device: &mut Device, code: i32) {
+        device.links.close(CLIENT);
+        self.pending = None;
+        self.tls_context = None;
+        self.state = State::Busy;
+        let line = format!("+CMQTTCONNECT: {CLIENT},{code}");
+        device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
+    }
+
+    fn disconnected(&mut self, device: &mut Device) {
+        device.links.close(CLIENT);
+        self.pending = None;
+        self.tls_context = None;
+        let line = format!("+CMQTTDISC: {CLIENT},{}", err::OK);
+        device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
+    }
+
+    /// The connection is gone; client and service stay (decision 25). What was under way fails first.
+    fn lost(&mut self, device: &mut Device, code: i32, cause: i32) {
+        device.links.close(CLIENT);
+        if let Some(command) = self.pending.take() {
+            self.result(device, command, code);
+        }
+        self.asked_topic = None;
+        self.state = State::Busy;
+        let line = format!("+CMQTTCONNLOST: {CLIENT},{cause}");
+        device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_scheme_a_host_and_perhaps_a_port() {
+        assert_eq!(Some(("a.b".to_owned(), 1883)), host_and_port("tcp://a.b"));
+        assert_eq!(Some(("10.0.0.1".to_owned(), 5141)), host_and_port("tcp://10.0.0.1:5141"));
+        for wrong in ["a.b:1883", "tcp://", "tcp://:1883", "tcp://a:0", "tcp://a:99999", "tcp://a:b", "tcp://a/b"] {
+            assert_eq!(None, host_and_port(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! SIMCom's MQTT service, `AT+CMQTT…`: a service that is started, a client that is acquired, and a connection.
+//!
+//! Which command is legal in which state is the table [`RULES`] (decision 25). What goes over the network is in
+//! `connection`, what is typed and published in `messages`. Driven by `module` through [`Service`].
+
+mod connection;
+mod messages;
+
+use crate::dialect::Matched;
+use crate::virtual_module::cmqtt::connection::Address;
+use crate::virtual_module::cmqtt::messages::Staged;
+use crate::virtual_module::cmqtt::messages::Typing;
+use crate::virtual_module::device::Answer;
+use crate::virtual_module::device::Call;
+use crate::virtual_module::device::Device;
+use crate::virtual_module::device::Ended;
+use crate::virtual_module::device::Refusal;
+use crate::virtual_module::device::Service;
+use crate::virtual_module::network::LinkEvent;
+use crate::virtual_module::replies::Shown;
+
+/// The module has one client.
+const CLIENT: u8 = 0;
+
+/// What a command ends with, by the table `CMQTT err`.
+mod err {
+    pub(super) const OK: i32 = 0;
+    pub(super) const FAILED: i32 = 1;
+    pub(super) const NOT_UTF8: i32 = 2;
+    pub(super) const SOCKET_CONNECT: i32 = 3;
+    pub(super) const NETWORK_OPEN: i32 = 7;
+    pub(super) const NETWORK_CLOSED: i32 = 9;
+    pub(super) const NO_CONNECTION: i32 = 11;
+    pub(super) const BUSY: i32 = 14;
+    pub(super) const SEND: i32 = 16;
+    pub(super) const TIMED_OUT: i32 = 17;
+    pub(super) const TOPIC_EMPTY: i32 = 18;
+    pub(super) const CLIENT_USED: i32 = 19;
+    pub(super) const NOT_ACQUIRED: i32 = 20;
+    pub(super) const NOT_RELEASED: i32 = 21;
+    pub(super) const DNS: i32 = 25;
+    pub(super) const CLOSED_BY_SERVER: i32 = 26;
+    /// CONNACK codes 1 to 5 are 27 to 31.
+    pub(super) const CONNACK: i32 = 26;
+    pub(super) const HANDSHAKE: i32 = 32;
+    pub(super) const CERTIFICATE: i32 = 33;
+}
+
+/// Service, client and connection are one line of states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The service does not run.
+    Stopped,
+    /// The service runs, no client is acquired.
+    Started,
+    /// A client is acquired, not connected.
+    Acquired,
+    /// A connection is being made or ended.
+    Busy,
+    /// Connected.
+    Connected,
+}
+
+/// What a write or execute form does in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    /// It runs.
+    Go,
+    /// `ERROR`
+    No,
+    /// Its own line with this code, then `ERROR`.
+    Why(i32),
+}
+
+use Rule::Go;
+use Rule::No;
+use Rule::Why;
+
+/// Command, and its rule while Stopped, Started, Acquired, Busy, Connected.
+const RULES: &[(&str, [Rule; 5])] = &[
+    ("AT+CMQTTSTART", [Go, No, No, No, No]),
+    ("AT+CMQTTSTOP", [No, Go, Why(err::NOT_RELEASED), Why(err::NOT_RELEASED), Why(err::NOT_RELEASED)]),
+    ("AT+CMQTTACCQ", [No, Go, Why(err::CLIENT_USED), Why(err::CLIENT_USED), Why(err::CLIENT_USED)]),
+    ("AT+CMQTTREL", [No, Why(err::NOT_ACQUIRED), Go, Why(err::BUSY), Why(err::BUSY)]),
+    ("AT+CMQTTSSLCFG", [No, Go, Go, No, No]),
+    ("AT+CMQTTCFG", [No, No, Go, No, No]),
+    ("AT+CMQTTWILLTOPIC", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
+    ("AT+CMQTTWILLMSG", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
+    ("AT+CMQTTCONNECT", [No, Why(err::NOT_ACQUIRED), Go, Why(err::BUSY), Why(err::CLIENT_USED)]),
+    ("AT+CMQTTDISC", [No, Why(err::NOT_ACQUIRED), Why(err::NO_CONNECTION), Why(err::BUSY), Go]),
+    ("AT+CMQTTTOPIC", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
+    ("AT+CMQTTPAYLOAD", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
+    ("AT+CMQTTSUBTOPIC", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
+    ("AT+CMQTTUNSUBTOPIC", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
+    ("AT+CMQTTPUB", [No, Why(err::NOT_ACQUIRED), Why(err::NO_CONNECTION), Why(err::BUSY), Go]),
+    ("AT+CMQTTSUB", [No, Why(err::NOT_ACQUIRED), Why(err::NO_CONNECTION), Why(err::BUSY), Go]),
+    ("AT+CMQTTUNSUB", [No, Why(err::NOT_ACQUIRED), Why(err::NO_CONNECTION), Why(err::BUSY), Go]),
+];
+
+/// What is set for the acquired client; forgotten with AT+CMQTTREL.
+#[derive(Clone, Debug)]
+struct Client {
+    id: String,
+    /// 0 TCP, 1 TLS
+    server_type: i64,
+    check_utf8: bool,
+    /// Seconds.
+    optimeout: u64,
+}
+
+/// The service.
+pub(super) struct Cmqtt {
+    state: State,
+    client: Option<Client>,
+    /// AT+CMQTTSSLCFG; not set: the context with the client's number.
+    tls_context: Option<i64>,
+    address: Option<Address>,
+    staged: Staged,
+    typing: Option<Typing>,
+    /// The command whose result is awaited from the network.
+    pending: Option<&'static str>,
+    subscriptions: Vec<String>,
+    /// A topic that is being subscribed to, or unsubscribed from.
+    asked_topic: Option<String>,
+}
+
+impl Cmqtt {
+    pub(super) fn new() -> Cmqtt {
+        Cmqtt {
+            state: State::Stopped,
+            client: None,
+            tls_context: None,
+            address: None,
+            staged: Staged::default(),
+            typing: None,
+            pending: None,
+            subscriptions: Vec::new(),
+            asked_topic: None,
+        }
+    }
+
+    /// Refused with a reason: the command's own line, then `ERROR`.
+    fn refuse(&self, device: &mut Device, command: &str, code: i32) -> Answer {
+        let name = command.trim_start_matches("AT");
+        device.replies.info(match command {
+            "AT+CMQTTSTOP" => format!("{name}: {code}"),
+            _ => format!("{name}: {CLIENT},{code}"),
+        });
+        Answer::Refused(Refusal::State)
+    }
+
+    /// The result that follows `OK`.
+    fn result(&mut self, device: &mut Device, command: &str, code: i32) {
+        device.replies.urc(format!("{}: {CLIENT},{code}", command.trim_start_matches("AT")), device.now);
+    }
+
+    fn write(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
+        let now = device.now;
+        match call.command_name {
+            "AT+CMQTTSTART" if device.radio.activate(1) => {
+                self.state = State::Started;
+                device.replies.urc(format!("+CMQTTSTART: {}", err::OK), now);
+                Answer::Accepted
+            }
+            "AT+CMQTTSTART" => {
+                device.replies.urc(format!("+CMQTTSTART: {}", err::NETWORK_OPEN), now);
+                Answer::Accepted
+            }
+            "AT+CMQTTSTOP" => {
+                self.state = State::Stopped;
+                self.tls_context = None;
+                device.replies.urc(format!("+CMQTTSTOP: {}", err::OK), now);
+                Answer::Accepted
+            }
+            "AT+CMQTTACCQ" => {
+                let id = call.text("clientid").unwrap_or_default();
+                let Ok(id) = String::from_utf8(id.to_vec()) else {
+                    return self.refuse(device, call.command_name, err::NOT_UTF8);
+                };
+                let server_type = call.int("server_type").unwrap_or_default();
+                self.client = Some(Client { id, server_type, check_utf8: true, optimeout: 120 });
+                self.state = State::Acquired;
+                Answer::Done
+            }
+            "AT+CMQTTREL" => {
+                self.client = None;
+                self.staged = Staged::default();
+                self.state = State::Started;
+                Answer::Done
+            }
+            "AT+CMQTTSSLCFG" => {
+                self.tls_context = call.int("ssl_ctx_index");
+                Answer::Done
+            }
+            "AT+CMQTTCFG" => {
+                if let Some(client) = &mut self.client {
+                    if let Some(flag) = call.int("checkutf8_flag") {
+                        client.check_utf8 = flag == 1;
+                    }
+                    if let Some(seconds) = call.int("optimeout_val") {
+                        client.optimeout = seconds.unsigned_abs();
+                    }
+                }
+                Answer::Done
+            }
+            "AT+CMQTTCONNECT" => self.connect(device, call),
+            "AT+CMQTTDISC" => self.disconnect(device),
+            "AT+CMQTTPUB" => self.publish(device, call),
+            "AT+CMQTTSUB" if call.variant_name == "staged" => self.subscribe_staged(device),
+            "AT+CMQTTUNSUB" if self.staged.unsubscribe.is_some() && call.values.len() == 2 => {
+                self.unsubscribe_staged(device, call)
+            }
+            _ => self.ask(call),
+        }
+    }
+
+    fn read(&self, device: &mut Device, command: &str) {
+        let quoted = |text: &str| format!("\"{text}\"");
+        match command {
+            "AT+CMQTTACCQ" => {
+                if let Some(client) = &self.client {
+                    device.replies.info(format!("+CMQTTACCQ: {CLIENT},{},{}", quoted(&client.id), client.server_type));
+                }
+            }
+            "AT+CMQTTSSLCFG" => {
+                let context = self.tls_context.unwrap_or(i64::from(CLIENT));
+                device.replies.info(format!("+CMQTTSSLCFG: {CLIENT},{context}"));
+            }
+            "AT+CMQTTCONNECT" => {
+                let rest = match (&self.address, self.state) {
+                    (Some(address), State::Connected) => address.shown(),
+                    _ => String::new(),
+                };
+                device.replies.info(format!("+CMQTTCONNECT: {CLIENT}{rest}"));
+            }
+            "AT+CMQTTDISC" => {
+                let disconnected = i32::from(self.state != State::Connected);
+                device.replies.info(format!("+CMQTTDISC: {CLIENT},{disconnected}"));
+            }
+            "AT+CMQTTSUB" => {
+                device.replies.info("+CMQTTSUB:");
+                for topic in &self.subscriptions {
+                    device.replies.info(topic);
+                }
+            }
+            "AT+CMQTTCFG" => {
+                let (flag, seconds) = self.client.as_ref().map_or((1, 120), |c| (i32::from(c.check_utf8), c.optimeout));
+                device.replies.info(format!("+CMQTTCFG: {CLIENT},{flag},{seconds}"));
+            }
+            // AT+CMQTTREL? answers OK alone.
+            _ => {}
+        }
+    }
+
+    fn column(&self) -> usize {
+        match self.state {
+            State::Stopped => 0,
+            State::Started => 1,
+            State::Acquired => 2,
+            State::Busy => 3,
+            State::Connected => 4,
+        }
+    }
+}
+
+impl Service for Cmqtt {
+    fn call(&mut self, device: &mut Device, call: &Call<'_>) -> Answer {
+        let matched = match call {
+            Call::Read(..) if self.state == State::Stopped => return Answer::Refused(Refusal::State),
+            Call::Read(name, _) => {
+                self.read(device, name);
+                return Answer::Done;
+            }
+            Call::Write(matched) => matched,
+        };
+        let rule = RULES.iter().find(|(name, _)| *name == matched.command_name).map_or(No, |(_, row)| row[self.column()]);
+        match rule {
+            Go => self.write(device, matched),
+            No => Answer::Refused(Refusal::State),
+            Why(code) => self.refuse(device, matched.command_name, code),
+        }
+    }
+
+    fn typed(&mut self, device: &mut Device, ended: Ended) -> Answer {
+        match (self.typing.take(), ended) {
+            (Some(typing), Ended::With(bytes)) => self.take(device, typing, bytes),
+            _ => Answer::Refused(Refusal::Cancelled),
+        }
+    }
+
+    fn link(&mut self, device: &mut Device, _client: u8, event: LinkEvent) {
+        self.network_did(device, event);
+    }
+
+    fn shown(&mut self, shown: Shown) {
+        if let Shown::Cmqtt(state) = shown
+            && self.state == State::Busy
+        {
+            self.state = state;
+        }
+    }
+
+    fn network_down(&mut self, device: &mut Device, _context: Option<i64>) {
+        self.lose_network(device);
+    }
+
+    fn restart(&mut self) {
+        *self = Cmqtt::new();
+    }
+}

@@ -1,0 +1,207 @@
+//! What every part of a virtual module shares: dialect, identity, settings, files, the way to the host and to the network.
+//!
+//! It does nothing by itself; `module` drives it, and the services work on it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::dialect::Matched;
+use crate::dialect::Value;
+use crate::dialect::schema::Command;
+use crate::dialect::schema::Dialect;
+use crate::proto::FinalResult;
+use crate::proto::PayloadEnd;
+use crate::virtual_module::clock;
+use crate::virtual_module::clock::Speed;
+use crate::virtual_module::files::Files;
+use crate::virtual_module::identity::Identity;
+use crate::virtual_module::network::LinkEvent;
+use crate::virtual_module::network::Links;
+use crate::virtual_module::quirks::Quirks;
+use crate::virtual_module::replies::Replies;
+use crate::virtual_module::replies::Shown;
+use crate::virtual_module::settings::Settings;
+use crate::virtual_module::surroundings::radio::Radio;
+
+/// One command as the host wrote it, past every rule that needs no state.
+pub(super) enum Call<'a> {
+    /// `AT+X?`
+    Read(&'a str, &'a Command),
+    /// `AT+X=…` or `AT+X`
+    Write(Matched<'a>),
+}
+
+impl Call<'_> {
+    /// `AT+QMTOPEN`
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Call::Read(name, _) => name,
+            Call::Write(matched) => matched.command_name,
+        }
+    }
+}
+
+/// What becomes of a command.
+pub(super) enum Answer {
+    /// `OK`.
+    Done,
+    /// `OK`, and a result of its own follows.
+    Accepted,
+    /// An error, now.
+    Refused(Refusal),
+    /// Something must be typed first.
+    Typed(Typed),
+    /// `OK`, and then this.
+    Power(Power),
+}
+
+/// Input that a command asks for.
+pub(super) struct Typed {
+    pub(super) end: PayloadEnd,
+    pub(super) echo: bool,
+    pub(super) timeout: Option<Duration>,
+    pub(super) asks: Asks,
+}
+
+/// How a module asks for input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// `> `
+    Prompt,
+    /// `CONNECT`
+    Connect,
+}
+
+/// How typed input ended.
+pub(super) enum Ended {
+    With(Vec<u8>),
+    Cancelled,
+    TimedOut,
+}
+
+/// What a command does to the whole module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Power {
+    Restart,
+    Off,
+}
+
+/// Why a command is refused; the numbers are those of 3GPP TS 27.007 (decision 41).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    State = 3,
+    Unknown = 4,
+    NoNetwork = 30,
+    Parameter = 50,
+    Cancelled = 52,
+    WindowFull = 159,
+}
+
+/// The MQTT side of a family.
+pub(super) trait Service: Send {
+    /// Carries out a command of the document.
+    fn call(&mut self, device: &mut Device, call: &Call<'_>) -> Answer;
+    /// The input it asked for has ended.
+    fn typed(&mut self, device: &mut Device, ended: Ended) -> Answer;
+    /// Something happened on a client's connection.
+    fn link(&mut self, device: &mut Device, client: u8, event: LinkEvent);
+    /// The host has been told of a state.
+    fn shown(&mut self, shown: Shown);
+    /// The network, or one PDP context of it, is gone.
+    fn network_down(&mut self, device: &mut Device, context: Option<i64>);
+    /// The module restarts: nothing is left.
+    fn restart(&mut self);
+}
+
+/// Everything the parts of a module share.
+pub(super) struct Device {
+    pub(super) dialect: &'static Dialect,
+    pub(super) identity: Identity,
+    pub(super) speed: Speed,
+    pub(super) quirks: Quirks,
+    pub(super) replies: Replies,
+    pub(super) links: Links,
+    pub(super) files: Files,
+    pub(super) radio: Radio,
+    /// Seconds that the module's calendar is ahead of this computer's.
+    pub(super) clock_ahead: i64,
+    settings: BTreeMap<String, Settings>,
+    /// The time of this turn.
+    pub(super) now: Instant,
+}
+
+impl Device {
+    pub(super) fn new(dialect: &'static Dialect, identity: Identity, speed: Speed, quirks: Quirks, replies: Replies, links: Links) -> Device {
+        Device {
+            dialect,
+            identity,
+            speed,
+            quirks,
+            replies,
+            links,
+            files: Files::default(),
+            radio: Radio::default(),
+            clock_ahead: 0,
+            settings: BTreeMap::new(),
+            now: clock::now(),
+        }
+    }
+
+    /// The settings of a command.
+    pub(super) fn settings_mut(&mut self, command: &str) -> &mut Settings {
+        self.settings.entry(command.to_owned()).or_default()
+    }
+
+    /// A setting in force: written, or the document's default.
+    pub(super) fn setting(&self, command: &str, variant: &str, param: &str, index: i64) -> Option<Value> {
+        let known = self.dialect.command(command)?;
+        match self.settings.get(command) {
+            Some(settings) => settings.get(known, variant, param, index),
+            None => Settings::default().get(known, variant, param, index),
+        }
+    }
+
+    /// The same, where it is a number.
+    pub(super) fn setting_int(&self, command: &str, variant: &str, param: &str, index: i64) -> Option<i64> {
+        match self.setting(command, variant, param, index)? {
+            Value::Int(number) => Some(number),
+            Value::Text(_) => None,
+        }
+    }
+
+    /// Answers the query of a keyed command, or stores what it sets.
+    pub(super) fn query_or_store(&mut self, call: &Matched<'_>) -> Answer {
+        if call.is_query {
+            if let Some(line) = self.settings_mut(call.command_name).answer(call) {
+                self.replies.info(line);
+            }
+        } else {
+            self.settings_mut(call.command_name).store(call);
+        }
+        Answer::Done
+    }
+
+    /// Settings that no document lets survive a restart.
+    pub(super) fn forget_settings(&mut self) {
+        self.settings.clear();
+    }
+
+    /// Seconds since 1970 by the module's calendar.
+    pub(super) fn clock_now(&self) -> u64 {
+        clock::wall().as_secs().saturating_add_signed(self.clock_ahead)
+    }
+
+    /// The final result of a refusal, in the form the host chose; only a document that has the numbers uses them
+    /// (decision 41).
+    pub(super) fn refusal(&self, refusal: Refusal) -> FinalResult {
+        const TABLE: &str = "CME 27.007";
+        let form = self.setting_int("AT+CMEE", "write", "n", 0).unwrap_or_default();
+        let known = self.dialect.meaning(TABLE, refusal as i64);
+        match (form, known) {
+            (1, Some(_)) => FinalResult::Cme((refusal as i64).to_string()),
+            (2, Some(row)) => FinalResult::Cme(row.meaning.clone()),
+            _ => FinalResult::Error,
+        }
+    }
+}

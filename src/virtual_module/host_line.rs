@@ -1,0 +1,178 @@
+//! The line to the host, whatever it is made of: bytes, and whether a host is there at all. Never blocks.
+
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::os::fd::RawFd;
+use std::path::Path;
+
+use crate::transport::Transport;
+use crate::transport::pair::Link;
+use crate::transport::pair::PairEnd;
+use crate::transport::pair::pair;
+use crate::transport::pty::PtyEnd;
+use crate::transport::pty::Visit;
+
+/// Where hosts connect.
+enum Way {
+    Pty(PtyEnd),
+    Pair(PairEnd),
+    Tcp { listener: TcpListener, host: Option<TcpStream> },
+}
+
+/// The line to the host.
+pub(super) struct HostLine {
+    way: Way,
+    path: String,
+    unsent: Vec<u8>,
+    present: bool,
+}
+
+/// What was read.
+pub(super) enum Input {
+    Bytes(usize),
+    /// Nothing now.
+    Nothing,
+    /// The host is gone and will not come back.
+    Ended,
+}
+
+impl HostLine {
+    pub(super) fn pty(link: Option<&Path>) -> io::Result<HostLine> {
+        let end = PtyEnd::open(link)?;
+        let path = end.path().to_owned();
+        Ok(HostLine { way: Way::Pty(end), path, unsent: Vec::new(), present: false })
+    }
+
+    pub(super) fn tcp() -> io::Result<HostLine> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        listener.set_nonblocking(true)?;
+        let path = format!("tcp://{}", listener.local_addr()?);
+        Ok(HostLine { way: Way::Tcp { listener, host: None }, path, unsent: Vec::new(), present: false })
+    }
+
+    /// The line and the host's end of it.
+    pub(super) fn pair(link: Link) -> io::Result<(HostLine, PairEnd)> {
+        let (module, host) = pair(link)?;
+        Ok((HostLine { way: Way::Pair(module), path: String::new(), unsent: Vec::new(), present: true }, host))
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The descriptor that carries bytes, where there is a host to carry them for.
+    pub(super) fn data_fd(&self) -> Option<RawFd> {
+        match &self.way {
+            Way::Pty(end) => Some(end.as_raw_fd()),
+            Way::Pair(end) => Some(end.as_raw_fd()),
+            Way::Tcp { host, .. } => host.as_ref().map(AsRawFd::as_raw_fd),
+        }
+    }
+
+    /// The descriptor that tells of hosts that come and go.
+    pub(super) fn visit_fd(&self) -> Option<RawFd> {
+        match &self.way {
+            Way::Pty(end) => Some(end.watch_fd()),
+            Way::Pair(_) => None,
+            Way::Tcp { listener, .. } => Some(listener.as_raw_fd()),
+        }
+    }
+
+    /// Who came and went.
+    pub(super) fn visits(&mut self) -> io::Result<Vec<Visit>> {
+        match &mut self.way {
+            Way::Pty(end) => end.visits(),
+            Way::Pair(_) => Ok(Vec::new()),
+            Way::Tcp { listener, host } => match listener.accept() {
+                // One host at a time, as on a serial line; a second one is turned away.
+                Ok(_) if host.is_some() => Ok(Vec::new()),
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(true)?;
+                    stream.set_nodelay(true)?;
+                    *host = Some(stream);
+                    self.present = true;
+                    Ok(vec![Visit::Opened])
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Vec::new()),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// A host is there.
+    pub(super) fn host_came(&mut self) {
+        self.present = true;
+    }
+
+    /// The host is gone: what it did not read is lost.
+    pub(super) fn host_left(&mut self) -> io::Result<()> {
+        self.present = false;
+        self.unsent.clear();
+        match &mut self.way {
+            Way::Pty(end) => end.host_left(),
+            Way::Pair(_) => Ok(()),
+            Way::Tcp { host, .. } => {
+                *host = None;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn is_present(&self) -> bool {
+        self.present
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Input> {
+        let outcome = match &self.way {
+            Way::Pty(end) => end.read(buffer),
+            Way::Pair(end) => end.read(buffer),
+            Way::Tcp { host: Some(host), .. } => (&*host).read(buffer),
+            Way::Tcp { host: None, .. } => return Ok(Input::Nothing),
+        };
+        match outcome {
+            Ok(0) => Ok(Input::Ended),
+            Ok(count) => {
+                self.present = true;
+                Ok(Input::Bytes(count))
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(Input::Nothing),
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Ok(Input::Ended),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what the line takes; the rest waits. Without a host it is lost, as on a wire that leads nowhere.
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        if self.present {
+            self.unsent.extend_from_slice(bytes);
+            self.flush();
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
+        let mut sent = 0;
+        while sent < self.unsent.len() {
+            let outcome = match &self.way {
+                Way::Pty(end) => end.write(&self.unsent[sent..]),
+                Way::Pair(end) => end.write(&self.unsent[sent..]),
+                Way::Tcp { host: Some(host), .. } => (&*host).write(&self.unsent[sent..]),
+                Way::Tcp { host: None, .. } => break,
+            };
+            match outcome {
+                Ok(count) if count > 0 => sent += count,
+                // A line that is gone is noticed by reading.
+                _ => break,
+            }
+        }
+        self.unsent.drain(..sent);
+    }
+
+    /// Bytes the line has not taken.
+    pub(super) fn unsent(&self) -> usize {
+        self.unsent.len()
+    }
+}

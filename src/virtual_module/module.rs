@@ -1,0 +1,292 @@
+//! One virtual module without its line: command lines in, replies out, clients and timers driven. `board` owns the
+//! descriptors and calls it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::dialect::Given;
+use crate::dialect::match_variant;
+use crate::dialect::schema;
+use crate::proto::FinalResult;
+use crate::proto::TaEvent;
+use crate::proto::command_line;
+use crate::proto::command_line::Arg;
+use crate::proto::command_line::Form;
+use crate::proto::command_line::ParsedCommand;
+use crate::virtual_module::device::Answer;
+use crate::virtual_module::device::Asks;
+use crate::virtual_module::device::Call;
+use crate::virtual_module::device::Device;
+use crate::virtual_module::device::Ended;
+use crate::virtual_module::device::Power;
+use crate::virtual_module::device::Refusal;
+use crate::virtual_module::device::Service;
+use crate::virtual_module::device::Typed;
+use crate::virtual_module::surroundings::Surroundings;
+
+/// How long a module takes to start; the documents print nothing, real ones take some seconds.
+const BOOT: Duration = Duration::from_millis(1500);
+
+/// Who asked for typed input.
+#[derive(Clone, Copy)]
+enum Asker {
+    Service,
+    Surroundings,
+}
+
+/// Whether the module runs.
+enum State {
+    Running,
+    Booting(Instant),
+    Off,
+}
+
+/// One module.
+pub(super) struct Module {
+    pub(super) device: Device,
+    service: Box<dyn Service>,
+    surroundings: Surroundings,
+    state: State,
+    /// The rest of the running command line.
+    rest: VecDeque<ParsedCommand>,
+    asker: Option<Asker>,
+    power: Option<Power>,
+}
+
+impl Module {
+    pub(super) fn new(device: Device, service: Box<dyn Service>) -> Module {
+        Module {
+            device,
+            service,
+            surroundings: Surroundings::default(),
+            state: State::Running,
+            rest: VecDeque::new(),
+            asker: None,
+            power: None,
+        }
+    }
+
+    /// Bytes of the host.
+    pub(super) fn receive(&mut self, bytes: &[u8]) {
+        if matches!(self.state, State::Running) {
+            self.device.replies.session.receive(bytes, self.device.now);
+        }
+    }
+
+    /// Does everything that can be done now; `now` is the time of this turn.
+    pub(super) fn turn(&mut self, now: Instant) {
+        self.device.now = now;
+        match self.state {
+            State::Running => {}
+            State::Booting(until) if until <= now => self.booted(),
+            State::Booting(_) | State::Off => return,
+        }
+        self.device.replies.session.handle_deadline(now);
+        loop {
+            while let Some(event) = self.device.replies.session.poll_event() {
+                self.host_did(event);
+            }
+            let reads = !self.device.replies.is_full();
+            for (client, event) in self.device.links.pump(reads, now) {
+                self.service.link(&mut self.device, client, event);
+            }
+            for shown in self.device.replies.release(now) {
+                self.service.shown(shown);
+            }
+            if let Some(power) = self.power.take() {
+                return self.switch(power);
+            }
+            // A reply may have freed commands that the session kept.
+            match self.device.replies.session.poll_event() {
+                Some(event) => self.host_did(event),
+                None => return,
+            }
+        }
+    }
+
+    /// When `turn` must be called at the latest.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Booting(until) => Some(until),
+            State::Off => None,
+            State::Running if self.device.links.has_more() => Some(self.device.now),
+            State::Running => {
+                [self.device.replies.next_deadline(), self.device.links.next_deadline()].into_iter().flatten().min()
+            }
+        }
+    }
+
+    /// The host closed the port: what was begun is forgotten, what it had sent is kept (decision 44).
+    pub(super) fn host_left(&mut self) {
+        self.device.replies.session.reset(true);
+        self.rest.clear();
+        self.asker = None;
+        for shown in self.device.replies.drop_late() {
+            self.service.shown(shown);
+        }
+    }
+
+    /// A host opened the port; on a module that switched itself off it is also the finger on the power key.
+    pub(super) fn host_came(&mut self) {
+        if matches!(self.state, State::Off) {
+            self.state = State::Booting(self.device.now + self.device.speed.span(BOOT));
+        }
+    }
+
+    /// Nobody listens: lines that nobody asked for are lost.
+    pub(super) fn nobody_listens(&mut self) {
+        for shown in self.device.replies.drop_late() {
+            self.service.shown(shown);
+        }
+    }
+
+    fn host_did(&mut self, event: TaEvent) {
+        match event {
+            TaEvent::CommandLine(line) => self.command_line(&line),
+            TaEvent::Payload(bytes) => self.typed(Ended::With(bytes)),
+            TaEvent::PayloadCancelled => self.typed(Ended::Cancelled),
+            TaEvent::PayloadTimedOut => self.typed(Ended::TimedOut),
+        }
+    }
+
+    fn command_line(&mut self, line: &[u8]) {
+        self.device.replies.begin();
+        let limits = &self.device.dialect.limits;
+        let too_long = limits.line_len.is_some_and(|most| line.len() > most as usize);
+        match command_line::parse(line) {
+            Some(commands) if !too_long && limits.line_commands.is_none_or(|most| commands.len() <= most as usize) => {
+                self.rest = commands.into();
+                self.go_on();
+            }
+            _ => self.end(FinalResult::Error),
+        }
+    }
+
+    /// Carries out what is left of the command line, up to the first error or input.
+    fn go_on(&mut self) {
+        while let Some(command) = self.rest.pop_front() {
+            let (asker, answer) = self.command(&command);
+            if !self.answered(asker, answer) {
+                return;
+            }
+        }
+        self.end(FinalResult::Ok);
+    }
+
+    /// Whether the next command of the line may run.
+    fn answered(&mut self, asker: Asker, answer: Answer) -> bool {
+        match answer {
+            Answer::Done => true,
+            Answer::Accepted => {
+                self.device.replies.owe_result();
+                true
+            }
+            Answer::Refused(refusal) => {
+                self.end(self.device.refusal(refusal));
+                false
+            }
+            Answer::Typed(typed) => {
+                self.asker = Some(asker);
+                self.ask(&typed);
+                false
+            }
+            Answer::Power(power) => {
+                self.power = Some(power);
+                true
+            }
+        }
+    }
+
+    fn ask(&mut self, typed: &Typed) {
+        let Device { replies, now, quirks, speed, .. } = &mut self.device;
+        match typed.asks {
+            Asks::Connect => replies.session.reply_connect(),
+            Asks::Prompt if quirks.has("prompt_on_own_line") => replies.session.prompt_as(b"\r\n>\r\n"),
+            Asks::Prompt => replies.session.prompt(),
+        }
+        let deadline = typed.timeout.map(|timeout| *now + speed.span(timeout));
+        replies.session.expect_payload(typed.end, typed.echo, deadline, *now);
+    }
+
+    fn typed(&mut self, ended: Ended) {
+        let Some(asker) = self.asker.take() else { return };
+        let answer = match asker {
+            Asker::Service => self.service.typed(&mut self.device, ended),
+            Asker::Surroundings => self.surroundings.typed(&mut self.device, ended),
+        };
+        if self.answered(asker, answer) {
+            self.go_on();
+        }
+    }
+
+    fn end(&mut self, result: FinalResult) {
+        self.rest.clear();
+        self.device.replies.end(&result, self.device.now);
+    }
+
+    fn command(&mut self, parsed: &ParsedCommand) -> (Asker, Answer) {
+        let dialect = self.device.dialect;
+        let Some((name, command)) = dialect.entry(&parsed.name) else {
+            return (Asker::Surroundings, Answer::Refused(Refusal::Unknown));
+        };
+        let asker = if dialect.commands.contains_key(name) { Asker::Service } else { Asker::Surroundings };
+        let form = match parsed.form {
+            Form::Test => schema::Form::Test,
+            Form::Read => schema::Form::Read,
+            Form::Write => schema::Form::Write,
+            Form::Execute => schema::Form::Execute,
+        };
+        if !command.forms.contains(&form) {
+            return (asker, Answer::Refused(Refusal::Unknown));
+        }
+        let call = match form {
+            schema::Form::Test => {
+                for line in &command.test_reply {
+                    self.device.replies.info(line);
+                }
+                return (asker, Answer::Done);
+            }
+            schema::Form::Read => Call::Read(name, command),
+            schema::Form::Write | schema::Form::Execute => {
+                let texts: Vec<_> = parsed.args.iter().map(Arg::bytes).collect();
+                let given: Vec<Given<'_>> = parsed
+                    .args
+                    .iter()
+                    .zip(&texts)
+                    .map(|(arg, bytes)| Given { quoted: matches!(arg, Arg::Text(_)), bytes })
+                    .collect();
+                match match_variant(dialect, name, &given) {
+                    Ok(matched) => Call::Write(matched),
+                    Err(_) => return (asker, Answer::Refused(Refusal::Parameter)),
+                }
+            }
+        };
+        let answer = match asker {
+            Asker::Service => self.service.call(&mut self.device, &call),
+            Asker::Surroundings => self.surroundings.call(&mut self.device, self.service.as_mut(), &call),
+        };
+        (asker, answer)
+    }
+
+    fn switch(&mut self, power: Power) {
+        self.device.links.cut_all();
+        self.service.restart();
+        self.device.replies.drop_late();
+        self.surroundings.restart(&mut self.device);
+        self.rest.clear();
+        self.asker = None;
+        self.state = match power {
+            Power::Restart => State::Booting(self.device.now + self.device.speed.span(BOOT)),
+            Power::Off => State::Off,
+        };
+    }
+
+    fn booted(&mut self) {
+        self.state = State::Running;
+        self.device.replies.session.reset(false);
+        for line in self.surroundings.greeting(&self.device) {
+            self.device.replies.urc(line, self.device.now);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Opening, connecting, disconnecting, closing, and what becomes of a connection; each code by its cause (decisions 18 to 24).
+
+use std::time::Duration;
+
+use crate::dialect::Matched;
+use crate::dialect::Value;
+use crate::mqtt::ClientEvent;
+use crate::mqtt::ClientOptions;
+use crate::mqtt::Level;
+use crate::mqtt::Qos;
+use crate::mqtt::Will;
+use crate::virtual_module::device::Answer;
+use crate::virtual_module::device::Device;
+use crate::virtual_module::device::Refusal;
+use crate::virtual_module::network::LinkEvent;
+use crate::virtual_module::network::LostBy;
+use crate::virtual_module::network::OpenFault;
+use crate::virtual_module::network::Target;
+use crate::virtual_module::qmt::Client;
+use crate::virtual_module::qmt::Qmt;
+use crate::virtual_module::qmt::State;
+use crate::virtual_module::qmt::setting;
+use crate::virtual_module::qmt::setting_int;
+use crate::virtual_module::replies::Shown;
+use crate::virtual_module::tls_contexts::security;
+
+/// Results of QMTOPEN.
+mod open {
+    pub(super) const FAILED: i32 = -1;
+    pub(super) const OK: i32 = 0;
+    pub(super) const WRONG_PARAMETER: i32 = 1;
+    pub(super) const PDP: i32 = 3;
+    pub(super) const DNS: i32 = 4;
+    pub(super) const NETWORK: i32 = 5;
+}
+
+/// Codes of +QMTSTAT.
+mod stat {
+    pub(super) const PEER_CLOSED: i32 = 1;
+    pub(super) const PING: i32 = 2;
+    pub(super) const CONNECT: i32 = 3;
+    pub(super) const CONNACK: i32 = 4;
+    pub(super) const DISCONNECTED: i32 = 5;
+    pub(super) const SEND: i32 = 6;
+    pub(super) const NETWORK: i32 = 7;
+    pub(super) const OWN: i32 = 8;
+}
+
+/// The result code of AT+QMTTENAUTH while there is no server to ask: the socket could not be set up.
+const NO_TOKEN_SERVER: i32 = 2;
+
+impl Qmt {
+    pub(super) fn open(&mut self, device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
+        let host = call.text("host_name").unwrap_or_default().to_vec();
+        let port = call.int("port").unwrap_or_default();
+        let timeout = call.command.max_response.as_ref().and_then(|most| most.ms).unwrap_or(120_000);
+        let timeout = device.speed.span(Duration::from_millis(timeout));
+        let context = setting_int(device, index, "pdpcid", 1).unwrap_or(1);
+        let failure = match (host_name(&host), u16::try_from(port)) {
+            (Some(host), Ok(port)) if port != 0 => {
+                let client = self.client(index);
+                (client.host, client.port) = (host.clone(), i64::from(port));
+                if !device.radio.activate(context) {
+                    open::PDP
+                } else {
+                    match tls(device, index) {
+                        Err(()) => open::FAILED,
+                        Ok(security) => {
+                            let target = Target { host, port, security };
+                            match device.links.open(index, target, timeout, device.now) {
+                                Ok(()) => {
+                                    self.client(index).state = State::Opening;
+                                    return Answer::Accepted;
+                                }
+                                Err(_) => open::NETWORK,
+                            }
+                        }
+                    }
+                }
+            }
+            _ => open::WRONG_PARAMETER,
+        };
+        self.opened(device, index, failure);
+        Answer::Accepted
+    }
+
+    /// TCP is closed without DISCONNECT, so that the broker publishes the will (decision 22).
+    pub(super) fn close(&mut self, device: &mut Device, index: u8) -> Answer {
+        if self.client(index).state == State::Opening {
+            device.replies.urc(format!("+QMTOPEN: {index},{}", open::FAILED), device.now);
+        }
+        self.forget(device, index);
+        self.client(index).state = State::Closing;
+        let line = format!("+QMTCLOSE: {index},0");
+        device.replies.urc_then(line, Shown::Qmt(index, State::Closed), device.now);
+        Answer::Accepted
+    }
+
+    pub(super) fn connect(&mut self, device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
+        let text = |place: usize| match call.values.get(place) {
+            Some((_, Value::Text(bytes))) => String::from_utf8(bytes.clone()).map(Some),
+            _ => Ok(None),
+        };
+        let (Ok(Some(client_id)), Ok(username)) = (text(1), text(2)) else { return Answer::Refused(Refusal::Parameter) };
+        let password = match call.values.get(3) {
+            Some((_, Value::Text(bytes))) => Some(bytes.clone()),
+            _ => None,
+        };
+        let number = |key, place, default| setting_int(device, index, key, place).unwrap_or(default).unsigned_abs();
+        let keep_alive = number("keepalive", 1, 120);
+        let packet_timeout = device.speed.seconds(number("timeout", 1, 5));
+        let options = ClientOptions {
+            level: if number("version", 1, 3) == 4 { Level::V311 } else { Level::V31 },
+            client_id,
+            clean_session: number("session", 1, 0) == 1,
+            keep_alive: device.speed.seconds(keep_alive),
+            keep_alive_s: u16::try_from(keep_alive).ok(),
+            will: will(device, index),
+            username,
+            password,
+            packet_timeout,
+            retry_times: u32::try_from(number("timeout", 2, 3)).unwrap_or(0),
+            ping_timeout: setting_int(device, index, "qmtping", 1)
+                .map_or(packet_timeout, |seconds| device.speed.seconds(seconds.unsigned_abs())),
+            window: usize::from(device.dialect.limits.window.unwrap_or(u8::MAX)),
+            ..ClientOptions::default()
+        };
+        match device.links.connect(index, options, device.now) {
+            Ok(()) => {
+                self.client(index).state = State::Connecting;
+                Answer::Accepted
+            }
+            Err(_) => Answer::Refused(Refusal::State),
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, device: &mut Device, index: u8) -> Answer {
+        match device.links.part(index, device.now) {
+            Ok(()) => {
+                self.client(index).state = State::Disconnecting;
+                Answer::Accepted
+            }
+            Err(_) => Answer::Refused(Refusal::State),
+        }
+    }
+
+    /// No token server is known yet: the command ends as it does when the module cannot reach one.
+    pub(super) fn fetch_token(&mut self, device: &mut Device) -> Answer {
+        device.replies.urc(format!("+QMTTENAUTH: {NO_TOKEN_SERVER}"), device.now);
+        Answer::Accepted
+    }
+
+    pub(super) fn network_did(&mut self, device: &mut Device, index: u8, event: LinkEvent) {
+        match event {
+            LinkEvent::Opened => self.opened(device, index, open::OK),
+            LinkEvent::OpenFailed(fault) => {
+                let code = match fault {
+                    OpenFault::NotResolved => open::DNS,
+                    OpenFault::Refused => open::NETWORK,
+                    OpenFault::TimedOut | OpenFault::Tls => open::FAILED,
+                };
+                self.opened(device, index, code);
+            }
+            LinkEvent::Parted => {
+                // The broker closes the socket in its own time; nobody is told of that (decision 21).
+                self.forget(device, index);
+                let line = format!("+QMTDISC: {index},0");
+                device.replies.urc_then(line, Shown::Qmt(index, State::Disconnected), device.now);
+            }
+            LinkEvent::Lost(by) => self.lost(device, index, by),
+            LinkEvent::Mqtt(ClientEvent::Connack { code: 0, .. }) => {
+                let line = format!("+QMTCONN: {index},0,0");
+                device.replies.urc_then(line, Shown::Qmt(index, State::Connected), device.now);
+            }
+            LinkEvent::Mqtt(ClientEvent::Connack { code, .. }) => {
+                device.replies.urc(format!("+QMTCONN: {index},0,{code}"), device.now);
+                self.end(device, index, stat::CONNACK);
+            }
+            LinkEvent::Mqtt(ClientEvent::ConnectTimedOut) => {
+                device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
+                self.end(device, index, stat::CONNACK);
+            }
+            LinkEvent::Mqtt(ClientEvent::PingTimedOut) => self.ping_failed(device, index),
+            LinkEvent::Mqtt(ClientEvent::ProtocolError(_)) => {
+                if self.client(index).state == State::Connecting {
+                    device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
+                }
+                let known = device.dialect.meaning("QMTSTAT err_code", i64::from(stat::OWN));
+                let own = known.is_some_and(|row| row.meaning != "reserved");
+                self.end(device, index, if own { stat::OWN } else { stat::PEER_CLOSED });
+            }
+            LinkEvent::Mqtt(event) => self.answered(device, index, event),
+        }
+    }
+
+    /// The bearer is gone under a connection, or under one that is being made.
+    pub(super) fn lose_network(&mut self, device: &mut Device, index: u8) {
+        if !device.links.has(index) {
+            return;
+        }
+        device.links.cut(index);
+        match self.client(index).state {
+            State::Opening => self.opened(device, index, open::NETWORK),
+            State::Connecting => {
+                device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
+                self.end(device, index, stat::NETWORK);
+            }
+            _ => self.end(device, index, stat::NETWORK),
+        }
+    }
+
+    fn opened(&mut self, device: &mut Device, index: u8, code: i32) {
+        let state = if code == open::OK { State::Open } else { State::Closed };
+        if code != open::OK {
+            self.forget(device, index);
+        }
+        self.client(index).state = State::Opening;
+        device.replies.urc_then(format!("+QMTOPEN: {index},{code}"), Shown::Qmt(index, state), device.now);
+    }
+
+    fn lost(&mut self, device: &mut Device, index: u8, by: LostBy) {
+        let code = match by {
+            LostBy::PeerClosed | LostBy::PeerReset => stat::PEER_CLOSED,
+            LostBy::SendingPing => stat::PING,
+            LostBy::SendingConnect => stat::CONNECT,
+            LostBy::SendingRequest => stat::SEND,
+        };
+        match self.client(index).state {
+            State::Connecting => {
+                device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
+                self.end(device, index, code);
+            }
+            State::Disconnecting => {
+                device.replies.urc(format!("+QMTDISC: {index},0"), device.now);
+                self.end(device, index, stat::DISCONNECTED);
+            }
+            _ => self.end(device, index, code),
+        }
+    }
+
+    /// The connection is over: +QMTSTAT says why, and the client is closed.
+    fn end(&mut self, device: &mut Device, index: u8, code: i32) {
+        self.forget(device, index);
+        let line = format!("+QMTSTAT: {index},{code}");
+        device.replies.urc_then(line, Shown::Qmt(index, State::Closed), device.now);
+    }
+
+    /// No PINGRESP came: +QMTPING where the document has it, with what it says follows; else +QMTSTAT (decision 23).
+    fn ping_failed(&mut self, device: &mut Device, index: u8) {
+        let Some(urc) = device.dialect.urcs.get("+QMTPING") else { return self.end(device, index, stat::PING) };
+        self.forget(device, index);
+        let line = format!("+QMTPING: {index},1");
+        device.replies.urc_then(line, Shown::Qmt(index, State::Closed), device.now);
+        for name in &urc.followed_by {
+            device.replies.urc(format!("{name}: {index},0"), device.now);
+        }
+    }
+
+    /// Socket, slots and identifiers of a client are given back.
+    fn forget(&mut self, device: &mut Device, index: u8) {
+        device.links.close(index);
+        let Client { slots, written, .. } = self.client(index);
+        slots.clear();
+        written.clear();
+    }
+}
+
+/// A host name that could be one.
+fn host_name(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    (!text.is_empty() && text.chars().all(fits)).then(|| text.to_owned())
+}
+
+/// The security of a client's connection; `Err`: its context makes none.
+fn tls(device: &Device, index: u8) -> Result<Option<crate::virtual_module::tls_contexts::Security>, ()> {
+    if setting_int(device, index, "ssl", 1) != Some(1) {
+        return Ok(None);
+    }
+    let context = setting_int(device, index, "ssl", 2).unwrap_or(0);
+    security(device, context).map(Some).map_err(|_| ())
+}
+
+/// What AT+QMTCFG="will" or "willex" set.
+fn will(device: &Device, index: u8) -> Option<Will> {
+    if setting_int(device, index, "will", 1) != Some(1) {
+        return None;
+    }
+    let text = |place| match setting(device, index, "will", place) {
+        Some(Value::Text(bytes)) => bytes,
+        _ => Vec::new(),
+    };
+    Some(Will {
+        topic: String::from_utf8(text(4)).ok()?,
+        payload: text(5),
+        qos: Qos::from_byte(setting_int(device, index, "will", 2)? as u8)?,
+        retain: setting_int(device, index, "will", 3) == Some(1),
+    })
+}

@@ -1,0 +1,218 @@
+//! Quectel's MQTT service, `AT+QMT…`: up to six clients, each with a socket, a session, settings and slots of its own.
+//!
+//! Which command is legal in which state is the table [`RULES`] (decisions 17 to 22). What goes over the network is in
+//! `connection`, what is typed and published in `publish`, what arrives in `receive`. Driven by `module` through [`Service`].
+
+mod connection;
+mod publish;
+mod receive;
+
+use std::collections::BTreeMap;
+
+use crate::dialect::Matched;
+use crate::dialect::Value;
+use crate::virtual_module::device::Answer;
+use crate::virtual_module::device::Call;
+use crate::virtual_module::device::Device;
+use crate::virtual_module::device::Ended;
+use crate::virtual_module::device::Refusal;
+use crate::virtual_module::device::Service;
+use crate::virtual_module::network::LinkEvent;
+use crate::virtual_module::qmt::publish::Typing;
+use crate::virtual_module::qmt::receive::Slots;
+use crate::virtual_module::replies::Shown;
+
+/// The settings of a client.
+const CFG: &str = "AT+QMTCFG";
+
+/// States of a client (decision 17).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum State {
+    #[default]
+    Closed,
+    Opening,
+    Open,
+    Connecting,
+    Connected,
+    Disconnecting,
+    Disconnected,
+    Closing,
+}
+
+/// What a write form does in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    /// It runs.
+    Go,
+    /// `ERROR`
+    No,
+    /// `OK`, and the result that the identifier is occupied.
+    Taken,
+}
+
+use Rule::Go;
+use Rule::No;
+use Rule::Taken;
+
+/// Command, and its rule in each state, in the order of [`State`].
+const RULES: &[(&str, [Rule; 8])] = &[
+    (CFG, [Go, No, Go, No, No, No, Go, No]),
+    ("AT+QMTOPEN", [Go, No, Taken, Taken, Taken, No, Go, No]),
+    ("AT+QMTCLOSE", [No, Go, Go, Go, Go, No, Go, No]),
+    ("AT+QMTCONN", [No, No, Go, No, No, No, No, No]),
+    ("AT+QMTDISC", [No, No, No, No, Go, No, No, No]),
+    ("AT+QMTSUB", [No, No, No, No, Go, No, No, No]),
+    ("AT+QMTUNS", [No, No, No, No, Go, No, No, No]),
+    ("AT+QMTPUB", [No, No, No, No, Go, No, No, No]),
+    ("AT+QMTPUBEX", [No, No, No, No, Go, No, No, No]),
+    ("AT+QMTRECV", [No, No, No, No, Go, No, No, No]),
+];
+
+/// One client.
+#[derive(Default)]
+struct Client {
+    state: State,
+    host: String,
+    port: i64,
+    slots: Slots,
+    /// Packet identifiers the session chose, and what the host wrote instead (0).
+    written: BTreeMap<u16, u16>,
+}
+
+/// The service.
+pub(super) struct Qmt {
+    clients: Vec<Client>,
+    typing: Option<Typing>,
+}
+
+impl Qmt {
+    pub(super) fn new(clients: u8) -> Qmt {
+        Qmt { clients: (0..clients).map(|_| Client::default()).collect(), typing: None }
+    }
+
+    fn client(&mut self, index: u8) -> &mut Client {
+        // The catalogue's range let the index through.
+        &mut self.clients[usize::from(index)]
+    }
+
+    fn write(&mut self, device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
+        match call.command_name {
+            CFG => self.configure(device, index, call),
+            "AT+QMTOPEN" => self.open(device, index, call),
+            "AT+QMTCLOSE" => self.close(device, index),
+            "AT+QMTCONN" => self.connect(device, index, call),
+            "AT+QMTDISC" => self.disconnect(device, index),
+            "AT+QMTSUB" => self.subscribe(device, index, call),
+            "AT+QMTUNS" => self.unsubscribe(device, index, call),
+            "AT+QMTRECV" => self.read_slots(device, index, call.int("recv_id")),
+            _ => self.publish(device, index, call),
+        }
+    }
+
+    /// Settings are stored as the catalogue describes them; only a will typed at a prompt needs more.
+    fn configure(&mut self, device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
+        if call.variant.payload_length.is_some() && call.values.len() > 2 {
+            return self.ask_will(device, index, call);
+        }
+        if call.variant_name == "will" {
+            let message = call.values.get(5).map(|(_, value)| value);
+            if let Some(Value::Text(message)) = message {
+                let length = Value::Int(message.len() as i64);
+                device.settings_mut(CFG).set("willex", "will_len", i64::from(index), length);
+            }
+        }
+        device.query_or_store(call)
+    }
+
+    fn read(&mut self, device: &mut Device, name: &str) {
+        let prefix = name.trim_start_matches("AT");
+        for (index, client) in self.clients.iter().enumerate() {
+            let line = match (name, client.state) {
+                ("AT+QMTOPEN", State::Closed | State::Opening | State::Closing) => continue,
+                ("AT+QMTOPEN", _) => format!("{prefix}: {index},\"{}\",{}", client.host, client.port),
+                ("AT+QMTCONN", State::Open) => format!("{prefix}: {index},1"),
+                ("AT+QMTCONN", State::Connecting) => format!("{prefix}: {index},2"),
+                ("AT+QMTCONN", State::Connected) => format!("{prefix}: {index},3"),
+                ("AT+QMTCONN", State::Disconnecting) => format!("{prefix}: {index},4"),
+                ("AT+QMTRECV", State::Connected) => format!("{prefix}: {index},{}", client.slots.flags()),
+                // A client that is closed, or disconnected, prints no line (decision 21).
+                _ => continue,
+            };
+            device.replies.info(line);
+        }
+    }
+}
+
+/// The value of a setting by its place behind the client's number: names differ between the documents, places do not.
+fn setting(device: &Device, index: u8, key: &str, place: usize) -> Option<Value> {
+    let variant = device.dialect.command(CFG)?.variants.get(key)?;
+    device.setting(CFG, key, variant.params.get(place)?, i64::from(index))
+}
+
+/// The same, where it is a number.
+fn setting_int(device: &Device, index: u8, key: &str, place: usize) -> Option<i64> {
+    match setting(device, index, key, place)? {
+        Value::Int(number) => Some(number),
+        Value::Text(_) => None,
+    }
+}
+
+impl Service for Qmt {
+    fn call(&mut self, device: &mut Device, call: &Call<'_>) -> Answer {
+        let matched = match call {
+            Call::Read(name, _) => {
+                self.read(device, name);
+                return Answer::Done;
+            }
+            Call::Write(matched) => matched,
+        };
+        if matched.command_name == "AT+QMTTENAUTH" {
+            return self.fetch_token(device);
+        }
+        let Some((_, Value::Int(index))) = matched.values.first() else { return Answer::Refused(Refusal::Parameter) };
+        let Ok(index) = u8::try_from(*index) else { return Answer::Refused(Refusal::Parameter) };
+        if matched.is_query && matched.command_name == CFG {
+            return device.query_or_store(matched);
+        }
+        let state = self.client(index).state;
+        let row = RULES.iter().find(|(name, _)| *name == matched.command_name);
+        match row.map_or(No, |(_, rules)| rules[state as usize]) {
+            Go => self.write(device, index, matched),
+            No => Answer::Refused(Refusal::State),
+            Taken => {
+                device.replies.urc(format!("+QMTOPEN: {index},2"), device.now);
+                Answer::Accepted
+            }
+        }
+    }
+
+    fn typed(&mut self, device: &mut Device, ended: Ended) -> Answer {
+        match (self.typing.take(), ended) {
+            (Some(typing), Ended::With(bytes)) => self.take(device, typing, bytes),
+            _ => Answer::Refused(Refusal::Cancelled),
+        }
+    }
+
+    fn link(&mut self, device: &mut Device, client: u8, event: LinkEvent) {
+        self.network_did(device, client, event);
+    }
+
+    fn shown(&mut self, shown: Shown) {
+        if let Shown::Qmt(index, state) = shown {
+            self.client(index).state = state;
+        }
+    }
+
+    fn network_down(&mut self, device: &mut Device, context: Option<i64>) {
+        for index in 0..self.clients.len() as u8 {
+            let own = setting_int(device, index, "pdpcid", 1).unwrap_or(1);
+            if context.is_none_or(|context| context == own) {
+                self.lose_network(device, index);
+            }
+        }
+    }
+
+    fn restart(&mut self) {
+        *self = Qmt::new(self.clients.len() as u8);
+    }
+}

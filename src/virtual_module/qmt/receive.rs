@@ -1,0 +1,95 @@
+//! Messages from the broker: in the URC, or in one of five slots that the host reads (decisions 35 and 36).
+
+use crate::mqtt::IncomingMessage;
+use crate::virtual_module::device::Answer;
+use crate::virtual_module::device::Device;
+use crate::virtual_module::qmt::Qmt;
+use crate::virtual_module::qmt::setting_int;
+
+/// Slots of a client.
+pub(super) const SLOTS: usize = 5;
+
+/// The stored messages of one client.
+#[derive(Default)]
+pub(super) struct Slots {
+    messages: [Option<IncomingMessage>; SLOTS],
+    /// Messages that found no room.
+    dropped: u64,
+}
+
+impl Slots {
+    /// `0,1,0,0,0`
+    pub(super) fn flags(&self) -> String {
+        self.messages.each_ref().map(|slot| if slot.is_some() { "1" } else { "0" }).join(",")
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.messages = Default::default();
+    }
+
+    /// Takes the lowest free slot.
+    fn store(&mut self, message: IncomingMessage) -> Option<usize> {
+        let free = self.messages.iter().position(Option::is_none);
+        match free {
+            Some(slot) => self.messages[slot] = Some(message),
+            None => self.dropped += 1,
+        }
+        free
+    }
+}
+
+impl Qmt {
+    /// The URC first, then the acknowledgement; a message without room is neither reported nor acknowledged.
+    pub(super) fn received(&mut self, device: &mut Device, index: u8, message: IncomingMessage) {
+        let now = device.now;
+        if setting_int(device, index, "recv/mode", 1) == Some(1) {
+            let length = message.payload.len();
+            let Some(slot) = self.client(index).slots.store(message.clone()) else { return };
+            let with_length = has_length(device, index) && stored_urc_has_length(device);
+            let length = if with_length { format!(",{length}") } else { String::new() };
+            device.replies.urc(format!("+QMTRECV: {index},{slot}{length}"), now);
+        } else {
+            let line = line(index, &message, has_length(device, index));
+            device.replies.urc(line, now);
+        }
+        if let Some(session) = device.links.session(index) {
+            session.acknowledge(&message, now);
+        }
+    }
+
+    /// `AT+QMTRECV=n` prints and frees all slots in order, `=n,id` one.
+    pub(super) fn read_slots(&mut self, device: &mut Device, index: u8, slot: Option<i64>) -> Answer {
+        let with_length = has_length(device, index);
+        for (number, stored) in self.client(index).slots.messages.iter_mut().enumerate() {
+            if slot.is_none_or(|wanted| wanted == number as i64)
+                && let Some(message) = stored.take()
+            {
+                device.replies.info(line(index, &message, with_length));
+            }
+        }
+        Answer::Done
+    }
+}
+
+fn has_length(device: &Device, index: u8) -> bool {
+    setting_int(device, index, "recv/mode", 2) == Some(1)
+}
+
+/// Whether the document has a URC of a slot and a length.
+fn stored_urc_has_length(device: &Device) -> bool {
+    let shapes = device.dialect.urcs.get("+QMTRECV").map(|urc| urc.shapes.as_slice()).unwrap_or_default();
+    shapes.iter().any(|shape| shape.len() == 3 && shape[1] == "recv_id")
+}
+
+/// `+QMTRECV: n,msgid,"topic"[,len],"payload"`, the payload raw.
+fn line(index: u8, message: &IncomingMessage, with_length: bool) -> Vec<u8> {
+    let id = message.id.unwrap_or(0);
+    let mut line = format!("+QMTRECV: {index},{id},\"{}\",", message.topic).into_bytes();
+    if with_length {
+        line.extend(format!("{},", message.payload.len()).into_bytes());
+    }
+    line.push(b'"');
+    line.extend_from_slice(&message.payload);
+    line.push(b'"');
+    line
+}

@@ -1,0 +1,246 @@
+//! What a host does to get a network: SIM, functionality, registration, attachment, PDP contexts, clock, power.
+
+use crate::dialect::Matched;
+use crate::dialect::Value;
+use crate::virtual_module::device::Answer;
+use crate::virtual_module::device::Call;
+use crate::virtual_module::device::Device;
+use crate::virtual_module::device::Power;
+use crate::virtual_module::device::Refusal;
+use crate::virtual_module::device::Service;
+use crate::virtual_module::surroundings::radio::Context;
+use crate::virtual_module::surroundings::radio::Radio;
+
+/// Carries out a command of this file.
+pub(super) fn call(device: &mut Device, service: &mut dyn Service, call: &Call<'_>) -> Answer {
+    match call {
+        Call::Read(name, _) => read(device, name),
+        Call::Write(matched) => write(device, service, matched),
+    }
+}
+
+fn read(device: &mut Device, name: &str) -> Answer {
+    let radio = &device.radio;
+    let prefix = name.trim_start_matches("AT");
+    let lines: Vec<String> = match name {
+        "AT+CPIN" if radio.functionality == 0 => return Answer::Refused(Refusal::State),
+        "AT+CPIN" => vec!["+CPIN: READY".into()],
+        "AT+CFUN" => vec![format!("+CFUN: {}", radio.functionality)],
+        "AT+CREG" | "AT+CGREG" | "AT+CEREG" => {
+            let reports = device.setting_int(name, "write", "n", 0).unwrap_or_default();
+            let registered = i64::from(radio.is_registered());
+            // An area, a cell and LTE, as an answer with the cell needs them.
+            let cell = if reports == 2 && registered == 1 { ",\"1A2B\",\"01C3D4E5\",7" } else { "" };
+            vec![format!("{prefix}: {reports},{registered}{cell}")]
+        }
+        "AT+COPS" if radio.is_registered() => vec!["+COPS: 0,0,\"modemrig\",7".into()],
+        "AT+COPS" => vec!["+COPS: 0".into()],
+        "AT+CGATT" => vec![format!("+CGATT: {}", i64::from(radio.is_up()))],
+        "AT+CGDCONT" => {
+            let line = |(cid, c): (&i64, &Context)| format!("+CGDCONT: {cid},\"{}\",\"{}\",\"\",0,0", c.pdp_type, c.apn);
+            radio.contexts.iter().map(line).collect()
+        }
+        "AT+CGACT" => radio.contexts.iter().map(|(cid, c)| format!("+CGACT: {cid},{}", i64::from(c.active))).collect(),
+        "AT+QIACT" => {
+            let active = radio.contexts.iter().filter(|(_, c)| c.active);
+            active.map(|(cid, _)| format!("+QIACT: {cid},1,1,\"{}\"", Radio::address(*cid))).collect()
+        }
+        "AT+CCLK" => vec![format!("+CCLK: \"{}\"", calendar(device.clock_now(), Style::Short))],
+        _ => return Answer::Refused(Refusal::Unknown),
+    };
+    for line in lines {
+        device.replies.info(line);
+    }
+    Answer::Done
+}
+
+fn write(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) -> Answer {
+    let number = |name: &str| call.int(name);
+    match call.command_name {
+        "AT+CSQ" if device.radio.is_registered() => device.replies.info("+CSQ: 24,99"),
+        "AT+CSQ" => device.replies.info("+CSQ: 99,99"),
+        "AT+CFUN" => return functionality(device, service, number("fun").unwrap_or(1), number("rst") == Some(1)),
+        "AT+CGATT" => {
+            let attaches = number("state") == Some(1);
+            if attaches && !device.radio.is_registered() {
+                return Answer::Refused(Refusal::NoNetwork);
+            }
+            device.radio.attached = attaches;
+            if !attaches {
+                device.radio.deactivate_all();
+                service.network_down(device, None);
+            }
+        }
+        "AT+CGDCONT" => return define(device, call),
+        "AT+QICSGP" => return context_settings(device, call),
+        "AT+CGACT" | "AT+QIACT" | "AT+QIDEACT" => return activate(device, service, call),
+        "AT+CGPADDR" => {
+            let asked = cids(call);
+            let contexts = device.radio.contexts.iter().filter(|(cid, _)| asked.is_empty() || asked.contains(cid));
+            let address = |(cid, c): (&i64, &Context)| match c.active {
+                true => format!("+CGPADDR: {cid},\"{}\"", Radio::address(*cid)),
+                false => format!("+CGPADDR: {cid}"),
+            };
+            for line in contexts.map(address).collect::<Vec<_>>() {
+                device.replies.info(line);
+            }
+        }
+        "AT+CCLK" => match call.text("time").and_then(seconds) {
+            Some(wanted) => {
+                let ahead = i128::from(wanted) - i128::from(device.clock_now()) + i128::from(device.clock_ahead);
+                device.clock_ahead = i64::try_from(ahead).unwrap_or_default();
+            }
+            None => return Answer::Refused(Refusal::Parameter),
+        },
+        "AT+QLTS" => {
+            let time = calendar(device.clock_now(), Style::Long);
+            device.replies.info(format!("+QLTS: \"{time},0\""));
+        }
+        "AT+CRESET" => return Answer::Power(Power::Restart),
+        "AT+QPOWD" | "AT+CPOF" => return Answer::Power(Power::Off),
+        // Registration reports, name servers: kept and given back.
+        _ => return device.query_or_store(call),
+    }
+    Answer::Done
+}
+
+fn functionality(device: &mut Device, service: &mut dyn Service, level: i64, restarts: bool) -> Answer {
+    if restarts {
+        return Answer::Power(Power::Restart);
+    }
+    device.radio.functionality = level;
+    if !device.radio.is_registered() {
+        device.radio.deactivate_all();
+        service.network_down(device, None);
+    }
+    Answer::Done
+}
+
+/// Defines a PDP context, or removes it where only its number is given (TS 27.007 §10.1.1).
+fn define(device: &mut Device, call: &Matched<'_>) -> Answer {
+    let Some(cid) = call.int("cid") else { return Answer::Refused(Refusal::Parameter) };
+    if call.values.len() == 1 {
+        device.radio.contexts.remove(&cid);
+        return Answer::Done;
+    }
+    let context = device.radio.contexts.entry(cid).or_default();
+    let text = |name: &str| call.text(name).map(|text| String::from_utf8_lossy(text).into_owned());
+    context.pdp_type = text("pdp_type").unwrap_or_else(|| context.pdp_type.clone()).to_ascii_uppercase();
+    context.apn = text("apn").unwrap_or_default();
+    Answer::Done
+}
+
+fn context_settings(device: &mut Device, call: &Matched<'_>) -> Answer {
+    if !call.is_query {
+        let cid = call.int("context_id").unwrap_or(1);
+        let context = device.radio.contexts.entry(cid).or_default();
+        context.apn = call.text("apn").map(|apn| String::from_utf8_lossy(apn).into_owned()).unwrap_or_default();
+    }
+    device.query_or_store(call)
+}
+
+fn activate(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) -> Answer {
+    let (wanted, turns_on) = match call.command_name {
+        "AT+QIACT" => (vec![call.int("context_id").unwrap_or(1)], true),
+        "AT+QIDEACT" => (vec![call.int("context_id").unwrap_or(1)], false),
+        _ => (cids(call), call.int("state") == Some(1)),
+    };
+    // Without a number all the defined ones are meant (TS 27.007 §10.1.10).
+    let wanted = if wanted.is_empty() { device.radio.contexts.keys().copied().collect() } else { wanted };
+    for context in wanted {
+        if turns_on && !device.radio.activate(context) {
+            return Answer::Refused(Refusal::NoNetwork);
+        }
+        if !turns_on {
+            device.radio.deactivate(context);
+            service.network_down(device, Some(context));
+        }
+    }
+    Answer::Done
+}
+
+fn cids(call: &Matched<'_>) -> Vec<i64> {
+    let cid = |(name, value): &(&str, Value)| match value {
+        Value::Int(number) if *name == "cid" => Some(*number),
+        _ => None,
+    };
+    call.values.iter().filter_map(cid).collect()
+}
+
+/// How a moment is written.
+enum Style {
+    /// `yy/MM/dd,hh:mm:ss+zz`
+    Short,
+    /// `yyyy/MM/dd,hh:mm:ss+zz`
+    Long,
+}
+
+/// A moment in UTC.
+fn calendar(seconds: u64, style: Style) -> String {
+    let (year, month, day) = date((seconds / 86_400) as i64);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    let rest = format!("/{month:02}/{day:02},{hour:02}:{minute:02}:{second:02}+00");
+    match style {
+        Style::Short => format!("{:02}{rest}", year % 100),
+        Style::Long => format!("{year}{rest}"),
+    }
+}
+
+/// The moment a host writes; years from 80 on are of the last century, as a module without network time shows 1980.
+fn seconds(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let field = |from: usize| text.get(from..from + 2)?.parse::<i64>().ok();
+    let separated = [(2, '/'), (5, '/'), (8, ','), (11, ':'), (14, ':')];
+    if !separated.iter().all(|(at, mark)| text[*at..].starts_with(*mark)) {
+        return None;
+    }
+    let (year, month, day) = (field(0)?, field(3)?, field(6)?);
+    let (hour, minute, second) = (field(9)?, field(12)?, field(15)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let zone = match text.get(17..) {
+        None | Some("") => 0,
+        Some(quarters) => quarters.parse::<i64>().ok()?,
+    };
+    let year = if year >= 80 { 1900 + year } else { 2000 + year };
+    let local = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    u64::try_from(local - zone * 900).ok()
+}
+
+/// Days since 1970 of a date of the Gregorian calendar (Hinnant, days_from_civil).
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    year.div_euclid(400) * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// The date of a day since 1970 (Hinnant, civil_from_days).
+fn date(day: i64) -> (i64, i64, i64) {
+    let day = day + 719_468;
+    let of_era = day.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + day.div_euclid(146_097) * 400 + i64::from(month <= 2);
+    (year, month, of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_written_and_read_is_the_same() {
+        for moment in [0, 951_826_645, 1_763_700_000, 4_102_444_799 - 3_155_760_000] {
+            let written = calendar(moment, Style::Short);
+            assert_eq!(Some(moment), seconds(written.as_bytes()).or_else(|| (moment == 0).then_some(0)), "{written}");
+        }
+        assert_eq!(Some(1_700_000_000), seconds(b"23/11/14,22:13:20+00"));
+        assert_eq!(Some(1_700_000_000), seconds(b"23/11/15,06:13:20+32"));
+        assert_eq!(None, seconds(b"23/13/15,06:13:20"));
+        assert_eq!(None, seconds(b"nonsense nonsense"));
+    }
+}
