@@ -291,6 +291,9 @@ pub struct Urc {
     pub title: String,
     /// Its shapes: parameter names behind the prefix. `\n` as a name stands for a line end inside the URC.
     pub shapes: Vec<Vec<String>>,
+    /// URCs that follow it, each with the client's number and 0.
+    #[serde(default)]
+    pub followed_by: Vec<String>,
     /// Section.
     pub source: String,
     /// Ranges of its parameters.

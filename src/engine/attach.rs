@@ -61,7 +61,8 @@ impl Modem {
         self.until_said(until, "AT+CPIN?", "+CPIN", |said| match said {
             "READY" => Verdict::Good,
             "SIM PIN" | "SIM PUK" | "SIM PIN2" | "SIM PUK2" => Verdict::Bad(
-                Error::new(Kind::RequestFailed, format!("the SIM is locked: {said}")).with_remedy("unlock it (AT+CPIN=…)"),
+                Error::new(Kind::RequestFailed, format!("the SIM is locked: {said}"))
+                    .with_remedy("unlock it (AT+CPIN=…)"),
             ),
             _ => Verdict::Wait,
         })
@@ -132,8 +133,10 @@ impl Modem {
                 log::debug!(target: "modemrig::engine", "{}: already active: {error}", self.port());
                 Ok("active".to_owned())
             }
-            Err(error) => Err(Error::new(Kind::OpenFailed, format!("the PDP context cannot be activated: {}", error.message))
-                .with_remedy("check the APN and the contract of the SIM")),
+            Err(error) => {
+                Err(Error::new(Kind::OpenFailed, format!("the PDP context cannot be activated: {}", error.message))
+                    .with_remedy("check the APN and the contract of the SIM"))
+            }
         }
     }
 

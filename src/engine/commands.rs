@@ -70,7 +70,8 @@ impl Port {
 
     /// Sends a command line and waits for its final result; the caller has the turn.
     pub fn execute_in_turn(&self, order: Order, until: &Until<'_>) -> Result<Arc<Exchange>, Error> {
-        let exchange = Arc::new(Exchange::new(order.shown, order.awaited.map(|awaited| awaited.op), order.effect, order.client));
+        let exchange =
+            Arc::new(Exchange::new(order.shown, order.awaited.map(|awaited| awaited.op), order.effect, order.client));
         self.start(order.line, order.input, order.awaited, &exchange)?;
         let ended = self.wait(until, |now| match exchange.progress(now) {
             Progress::Pending(again) => Step::NotYet(again),

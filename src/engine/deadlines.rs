@@ -22,8 +22,10 @@ impl Port {
     /// How long the host waits where the caller gave no time.
     pub fn patience(&self, name: &str, client: Option<u8>) -> Duration {
         let dialect = self.dialect.get();
-        let deadline = dialect.and_then(|dialect| dialect.deadline(name, &|setting| self.known_setting(client, setting)));
-        let networked = dialect.and_then(|dialect| dialect.command(name)).is_some_and(|command| !command.result.is_empty());
+        let deadline =
+            dialect.and_then(|dialect| dialect.deadline(name, &|setting| self.known_setting(client, setting)));
+        let networked =
+            dialect.and_then(|dialect| dialect.command(name)).is_some_and(|command| !command.result.is_empty());
         deadline.unwrap_or(if networked { UNDOCUMENTED_NETWORK } else { UNDOCUMENTED })
     }
 

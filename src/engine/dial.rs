@@ -21,9 +21,9 @@ use crate::transport::tcp;
 pub fn dial(target: &str, options: &OpenOptions, until: &Until<'_>) -> Result<Arc<dyn Transport>, Error> {
     let baud = options.baud;
     match target.split_once("://") {
-        Some(("tcp", address)) => over_network(target, address, until, |address, timeout| {
-            Ok(Arc::new(tcp::connect(address, timeout)?))
-        }),
+        Some(("tcp", address)) => {
+            over_network(target, address, until, |address, timeout| Ok(Arc::new(tcp::connect(address, timeout)?)))
+        }
         Some(("rfc2217", address)) => over_network(target, address, until, move |address, timeout| {
             Ok(Arc::new(rfc2217::connect(address, baud, timeout)?))
         }),
@@ -81,9 +81,8 @@ pub fn fault_error(path: &str, fault: OpenFault) -> Error {
             .with_remedy("plug the module in; `modemrig ports` lists what there is"),
         OpenFault::Forbidden { group } => {
             let group = group.unwrap_or_else(|| "dialout".to_owned());
-            Error::new(Kind::PortForbidden, format!("{path} may be used by the group {group} only")).with_remedy(format!(
-                "add yourself to it (sudo usermod -aG {group} \"$USER\") and log in again"
-            ))
+            Error::new(Kind::PortForbidden, format!("{path} may be used by the group {group} only"))
+                .with_remedy(format!("add yourself to it (sudo usermod -aG {group} \"$USER\") and log in again"))
         }
         OpenFault::Busy(holder) => busy_error(path, holder),
         OpenFault::Other(error) => Error::new(Kind::PortMissing, format!("{path} cannot be opened: {error}"))
@@ -95,10 +94,12 @@ pub fn fault_error(path: &str, fault: OpenFault) -> Error {
 fn busy_error(path: &str, holder: Option<Holder>) -> Error {
     let manager = holder::modem_manager();
     let is_manager = |holder: &Holder| holder.program.starts_with("ModemManager");
-    let tame = "stop it (sudo systemctl stop ModemManager) or tell it to leave the port alone (udev: ID_MM_DEVICE_IGNORE=1)";
+    let tame =
+        "stop it (sudo systemctl stop ModemManager) or tell it to leave the port alone (udev: ID_MM_DEVICE_IGNORE=1)";
     match holder {
         Some(holder) if is_manager(&holder) => {
-            Error::new(Kind::PortBusy, format!("{path} is in use by ModemManager (process {})", holder.pid)).with_remedy(tame)
+            Error::new(Kind::PortBusy, format!("{path} is in use by ModemManager (process {})", holder.pid))
+                .with_remedy(tame)
         }
         Some(holder) => {
             Error::new(Kind::PortBusy, format!("{path} is in use by {} (process {})", holder.program, holder.pid))

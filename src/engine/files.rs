@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use crate::dialect;
 use crate::dialect::grammar;
 use crate::dialect::schema::Family;
+use crate::engine::clock;
 use crate::engine::commands::Goal;
 use crate::engine::commands::Order;
 use crate::engine::modem::Modem;
@@ -18,7 +19,6 @@ use crate::error::Error;
 use crate::error::Kind;
 use crate::proto::command_line;
 use crate::proto::command_line::Arg;
-use crate::engine::clock;
 
 /// A file on the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,8 @@ impl Modem {
     fn check_upload(&self, name: &str, content: &[u8], reply: &Reply) -> Result<(), Error> {
         let expected = format!("{:x}", checksum(content));
         let fields = reply.lines.iter().find_map(|line| line.strip_prefix("+QFUPL:"));
-        let fields = fields.map(|rest| rest.split(',').map(|field| field.trim().to_ascii_lowercase()).collect::<Vec<_>>());
+        let fields =
+            fields.map(|rest| rest.split(',').map(|field| field.trim().to_ascii_lowercase()).collect::<Vec<_>>());
         let stored = match fields.as_deref() {
             Some([size, sum]) => *size == content.len().to_string() && without_zeros(sum) == without_zeros(&expected),
             _ => false,
@@ -93,7 +94,10 @@ impl Modem {
             return Ok(());
         }
         let said = reply.lines.join(" | ");
-        let message = format!("{name} did not arrive whole: expected size {} and checksum {expected}, the module said {said:?}", content.len());
+        let message = format!(
+            "{name} did not arrive whole: expected size {} and checksum {expected}, the module said {said:?}",
+            content.len()
+        );
         Err(self.shared().explain(Error::new(Kind::Garbled, message).with_remedy("check the line, then upload again")))
     }
 
@@ -136,7 +140,8 @@ impl Modem {
     /// Sends an order; a failure is the error.
     pub(crate) fn finished(&self, order: Order, until: &Until<'_>) -> Result<Reply, Error> {
         let port = self.shared();
-        let own = Wait { timeout: None, interrupt: until.interrupt }.until(port.patience(name_of(&order.shown), order.client));
+        let own = Wait { timeout: None, interrupt: until.interrupt }
+            .until(port.patience(name_of(&order.shown), order.client));
         let until = match until.deadline {
             Some(deadline) if until.given => own.cut(deadline),
             _ => own,

@@ -109,7 +109,9 @@ fn silent(port: &Port, until: &Until<'_>) -> Error {
         )
     } else {
         Error::new(Kind::Garbled, format!("{}: something comes ({heard} bytes), but no answer to AT", port.name))
-            .with_remedy("check the speed (baud), or whether this is the NMEA or diagnostic interface: `modemrig identify PORT`")
+            .with_remedy(
+                "check the speed (baud), or whether this is the NMEA or diagnostic interface: `modemrig identify PORT`",
+            )
     };
     port.explain(error.awaiting("OK to AT", until.waited(clock::now())))
 }

@@ -47,7 +47,8 @@ pub fn message(message: &Message) -> Vec<u8> {
         Delimiter::Length => format!(",{}", message.payload.len()),
         _ => String::new(),
     };
-    let mut line = format!("+QMTRECV: {}{msgid},\"{}\"{length},\"", message.client, text_of(&message.topic)).into_bytes();
+    let mut line =
+        format!("+QMTRECV: {}{msgid},\"{}\"{length},\"", message.client, text_of(&message.topic)).into_bytes();
     line.extend_from_slice(&message.payload);
     line.push(b'"');
     line

@@ -167,7 +167,8 @@ impl Modem {
 
 /// First line of the transcript: who was there, and how the line was set when the talk began.
 fn header(met: &identity::Met) -> Header {
-    let mut header = Header { dialect: Some(met.dialect.id.clone()), echo: met.echo_found, redacted: true, ..Header::default() };
+    let mut header =
+        Header { dialect: Some(met.dialect.id.clone()), echo: met.echo_found, redacted: true, ..Header::default() };
     let identity = serde_json::json!({
         "manufacturer": met.identity.manufacturer,
         "model": met.identity.model,

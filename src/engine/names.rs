@@ -77,7 +77,10 @@ pub fn meaning(dialect: &Dialect, name: &str, value: Option<&Value>) -> Result<M
             return Ok(found);
         }
     }
-    let key = command.variants.keys().find(|key| key.to_ascii_lowercase() == name || key.replace('/', "_").to_ascii_lowercase() == name);
+    let key = command
+        .variants
+        .keys()
+        .find(|key| key.to_ascii_lowercase() == name || key.replace('/', "_").to_ascii_lowercase() == name);
     match key {
         Some(key) => Ok(Meaning::Key(key.clone())),
         None => Err(unknown(dialect, command, &name)),
@@ -163,7 +166,10 @@ mod tests {
         assert_eq!(param("timeout", "pkt_timeout"), found("ecx00u_egx00u", "pkt_timeout", Some(6.into())));
         assert_eq!(param("version", "vsn"), found("ecx00u_egx00u", "version", Some("3.1.1".into())));
         assert_eq!(Ok(Meaning::Key("version".into())), found("ecx00u_egx00u", "version", Some(4.into())));
-        assert_eq!(Ok(Meaning::Key("recv/mode".into())), found("ecx00u_egx00u", "recv_mode_", None).or(found("ecx00u_egx00u", "recv/mode", None)));
+        assert_eq!(
+            Ok(Meaning::Key("recv/mode".into())),
+            found("ecx00u_egx00u", "recv_mode_", None).or(found("ecx00u_egx00u", "recv/mode", None))
+        );
         assert_eq!(Ok(Meaning::Wish("keepalive_time".into())), found("sim7028", "keepalive_s", Some(60.into())));
     }
 

@@ -32,7 +32,14 @@ impl Order {
     /// A command line that asks for nothing and is owed nothing but its final result.
     pub fn bare(line: &str) -> Order {
         let line = line.to_owned();
-        Order { line: line.clone().into_bytes(), shown: line, input: Input::None, awaited: None, effect: None, client: None }
+        Order {
+            line: line.clone().into_bytes(),
+            shown: line,
+            input: Input::None,
+            awaited: None,
+            effect: None,
+            client: None,
+        }
     }
 
     /// A whole command line.
@@ -57,7 +64,9 @@ fn input_of(shown: &str, asked: Asked, payload: Option<&[u8]>) -> Result<Input, 
         (Asked::Nothing, Some(_)) => refused("the module asks for no payload here, but one is given".to_owned()),
         (Asked::Possible, Some(payload)) => Ok(Input::Prompt(payload.to_vec())),
         (Asked::Counted(0), None) => Ok(Input::Prompt(Vec::new())),
-        (Asked::Counted(length), None) => refused(format!("the module will ask for {length} bytes; give them as payload")),
+        (Asked::Counted(length), None) => {
+            refused(format!("the module will ask for {length} bytes; give them as payload"))
+        }
         (Asked::Counted(length), Some(payload)) if payload.len() != length => {
             refused(format!("the payload is {} bytes long, {length} are announced", payload.len()))
         }
@@ -254,10 +263,8 @@ mod tests {
 
     #[test]
     fn parameters_come_by_name_in_any_order_and_lists_repeat() {
-        let topics = Value::List(vec![
-            Value::List(vec!["a".into(), 1.into()]),
-            Value::List(vec!["b".into(), 2.into()]),
-        ]);
+        let topics =
+            Value::List(vec![Value::List(vec!["a".into(), 1.into()]), Value::List(vec!["b".into(), 2.into()])]);
         let made = line("QMTSUB", &[("topics", topics), ("msgid", 7.into()), ("client_idx", 0.into())]);
         assert_eq!(Ok("AT+QMTSUB=0,7,\"a\",1,\"b\",2".to_owned()), made);
     }

@@ -48,7 +48,8 @@ pub fn ports() -> Result<Vec<PortEntry>, Error> {
             serialport::SerialPortType::BluetoothPort => ("Bluetooth".to_owned(), None, None),
             serialport::SerialPortType::Unknown => (String::new(), None, None),
         };
-        let holder = holder::holders(&path).into_iter().next().map(|holder| format!("{} ({})", holder.program, holder.pid));
+        let holder =
+            holder::holders(&path).into_iter().next().map(|holder| format!("{} ({})", holder.program, holder.pid));
         let links = links.get(&path).cloned().unwrap_or_default();
         PortEntry { path, description, usb, serial_number, links, holder }
     });
@@ -69,7 +70,8 @@ fn links() -> HashMap<String, Vec<String>> {
     for folder in ["/dev/serial/by-id", "/dev/serial/by-path"] {
         let Ok(entries) = fs::read_dir(Path::new(folder)) else { continue };
         for entry in entries.flatten() {
-            if let (Ok(device), Some(link)) = (fs::canonicalize(entry.path()), entry.path().to_str().map(str::to_owned)) {
+            if let (Ok(device), Some(link)) = (fs::canonicalize(entry.path()), entry.path().to_str().map(str::to_owned))
+            {
                 found.entry(device.to_string_lossy().into_owned()).or_default().push(link);
             }
         }
@@ -120,12 +122,16 @@ fn meet(target: &str, baud: u32, until: &Until<'_>) -> Result<PortKind, Error> {
 /// What bytes that nobody asked for tell.
 fn unasked(heard: &[u8]) -> Option<PortKind> {
     let lines = heard.split(|byte| matches!(byte, b'\r' | b'\n'));
-    let is_nmea = |line: &[u8]| line.len() > 6 && line[0] == b'$' && line[1..6].iter().all(u8::is_ascii_uppercase) && line.contains(&b',');
+    let is_nmea = |line: &[u8]| {
+        line.len() > 6 && line[0] == b'$' && line[1..6].iter().all(u8::is_ascii_uppercase) && line.contains(&b',')
+    };
     if lines.into_iter().any(is_nmea) {
         return Some(PortKind::Nmea);
     }
     let binary = heard.iter().filter(|byte| !byte.is_ascii()).count();
-    let framed = heard.len() >= 4 && heard.last() == Some(&FRAME) && heard.iter().any(|byte| *byte < b' ' && !matches!(byte, b'\r' | b'\n'));
+    let framed = heard.len() >= 4
+        && heard.last() == Some(&FRAME)
+        && heard.iter().any(|byte| *byte < b' ' && !matches!(byte, b'\r' | b'\n'));
     (framed || (heard.contains(&FRAME) && binary > 0)).then_some(PortKind::Diagnostic)
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::client::ClientState;
 use crate::client::Purpose;
+use crate::dialect;
 use crate::engine::client::Client;
 use crate::engine::client::Credentials;
 use crate::engine::client::int;
@@ -18,7 +19,6 @@ use crate::engine::wait::Until;
 use crate::engine::wait::Wait;
 use crate::error::Error;
 use crate::error::Kind;
-use crate::dialect;
 
 /// `+QMTOPEN: n,2`: the identifier is occupied (all four documents).
 const OCCUPIED: i64 = 2;
@@ -52,9 +52,7 @@ impl Client {
         match (tls, has_tls) {
             (None, false) => Ok(()),
             (Some(_), false) => Err(crate::engine::orders::unsupported(self.dialect(), "TLS")),
-            (Some(context), true) => {
-                self.write_setting("ssl", &[Value::Int(1), Value::Int(context.into())], until)
-            }
+            (Some(context), true) => self.write_setting("ssl", &[Value::Int(1), Value::Int(context.into())], until),
             (None, true) => {
                 let present = self.known_or_read("ssl", "ssl_enable", until)?;
                 match present {
@@ -163,7 +161,9 @@ impl Client {
             return Err(error);
         }
         let result = exchange.record().result.as_ref().map(|(result, _)| result.clone());
-        result.ok_or_else(|| port.explain(Error::new(Kind::NoAnswer, format!("{} ended without its result", exchange.shown))))
+        result.ok_or_else(|| {
+            port.explain(Error::new(Kind::NoAnswer, format!("{} ended without its result", exchange.shown)))
+        })
     }
 
     /// Sends an order whose purpose is to end something: that it has ended otherwise is as good.

@@ -77,7 +77,8 @@ impl Readiness {
 
     /// The reader thread's wait.
     pub fn wait_as_reader(&self, most: Option<Duration>) -> Line {
-        let timeout = most.map_or(EpollTimeout::NONE, |most| EpollTimeout::try_from(most_ms(most)).unwrap_or(EpollTimeout::MAX));
+        let timeout =
+            most.map_or(EpollTimeout::NONE, |most| EpollTimeout::try_from(most_ms(most)).unwrap_or(EpollTimeout::MAX));
         let mut events = [EpollEvent::empty(); 2];
         let count = self.epoll.wait(&mut events, timeout).unwrap_or(0);
         let lost = EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
@@ -87,7 +88,8 @@ impl Readiness {
 
     /// A caller's wait. Ends early on a signal to its thread.
     pub fn wait_here(&self, interest: Interest, most: Option<Duration>) -> Line {
-        let timeout = most.map_or(PollTimeout::NONE, |most| PollTimeout::try_from(most_ms(most)).unwrap_or(PollTimeout::MAX));
+        let timeout =
+            most.map_or(PollTimeout::NONE, |most| PollTimeout::try_from(most_ms(most)).unwrap_or(PollTimeout::MAX));
         let flags = match interest {
             Interest::Read => PollFlags::POLLIN,
             Interest::ReadWrite => PollFlags::POLLIN | PollFlags::POLLOUT,

@@ -183,7 +183,9 @@ impl Port {
         let error = if counting {
             Error::new(Kind::Garbled, format!("the module may still wait for payload of {name}, which was given up"))
                 .awaiting("a final result or a restart", waited)
-                .with_remedy("nothing is sent meanwhile, it would be published; let edit/timeout end it, or cut the power")
+                .with_remedy(
+                    "nothing is sent meanwhile, it would be published; let edit/timeout end it, or cut the power",
+                )
         } else {
             Error::new(Kind::NoAnswer, format!("the module has not answered since {name} was given up"))
                 .awaiting("the answer to a query", waited)

@@ -169,7 +169,8 @@ impl Client {
         };
         let mut values = Vec::new();
         for param in params {
-            let value = changes.get(param).cloned().or_else(|| present.get(param).cloned()).or_else(|| self.fallback(param));
+            let value =
+                changes.get(param).cloned().or_else(|| present.get(param).cloned()).or_else(|| self.fallback(param));
             match value {
                 Some(value) => values.push(value),
                 None => break,

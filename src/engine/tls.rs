@@ -73,8 +73,13 @@ impl Modem {
             TlsVerify::Server => 1,
             TlsVerify::Mutual => 2,
         };
-        let mut settings = vec![("sslversion", dialect::Value::Int(ALL_VERSIONS)), (names.level, dialect::Value::Int(level))];
-        let wanted = [("cacert", &files.ca, "ca"), ("clientcert", &files.client_cert, "cert"), ("clientkey", &files.client_key, "key")];
+        let mut settings =
+            vec![("sslversion", dialect::Value::Int(ALL_VERSIONS)), (names.level, dialect::Value::Int(level))];
+        let wanted = [
+            ("cacert", &files.ca, "ca"),
+            ("clientcert", &files.client_cert, "cert"),
+            ("clientkey", &files.client_key, "key"),
+        ];
         for (key, content, short) in wanted {
             let Some(content) = content else { continue };
             let name = format!("{}mr{index}_{short}.pem", names.storage);
@@ -163,10 +168,13 @@ impl Modem {
         let found = std::mem::take(&mut *self.shared().found_tls.lock());
         for ((index, (command, key)), value) in found.into_iter().rev() {
             let Some(known) = self.dialect.command(&command) else { continue };
-            let param = self.dialect.variant_for(&command, &key).and_then(|(_, variant)| variant.params.get(1)).cloned();
+            let param =
+                self.dialect.variant_for(&command, &key).and_then(|(_, variant)| variant.params.get(1)).cloned();
             let value = crate::engine::orders::wire_value(known, param.as_deref().unwrap_or_default(), &value);
             // An empty file name cannot be written back.
-            let Ok(order) = self.checked(&command, &key, &[dialect::Value::Int(index.into()), value], None) else { continue };
+            let Ok(order) = self.checked(&command, &key, &[dialect::Value::Int(index.into()), value], None) else {
+                continue;
+            };
             if let Err(error) = self.finished(order, until) {
                 log::warn!(target: "modemrig::engine", "{}: {key} of TLS context {index} could not be restored: {error}", self.port());
             }

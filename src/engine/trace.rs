@@ -83,7 +83,9 @@ pub fn tail(records: &[Record], lines: usize) -> Vec<String> {
         for (position, piece) in record.bytes.split(|byte| matches!(byte, b'\r' | b'\n')).enumerate() {
             match shown.last_mut() {
                 // A line may come in several reads.
-                Some((direction, line)) if position == 0 && *direction == record.direction => line.extend_from_slice(piece),
+                Some((direction, line)) if position == 0 && *direction == record.direction => {
+                    line.extend_from_slice(piece)
+                }
                 _ => shown.push((record.direction, piece.to_vec())),
             }
         }

@@ -132,14 +132,15 @@ impl Port {
         };
         let line = crate::engine::line_text::late(result);
         let error = Error::new(kind, format!("{} failed: {line}", exchange.shown)).with_code(code.into());
-        self.with_source(with_row(error, self.dialect.get().and_then(|dialect| dialect.meaning(&place, code.into()))), exchange)
+        self.with_source(
+            with_row(error, self.dialect.get().and_then(|dialect| dialect.meaning(&place, code.into()))),
+            exchange,
+        )
     }
 
     fn refusal_error(&self, exchange: &Exchange, refusal: &FinalResult) -> Error {
-        let mut error = Error::new(
-            Kind::CommandRefused,
-            format!("{} was refused: {}", exchange.shown, final_text(refusal)),
-        );
+        let mut error =
+            Error::new(Kind::CommandRefused, format!("{} was refused: {}", exchange.shown, final_text(refusal)));
         if let FinalResult::Cme(text) | FinalResult::Cms(text) = refusal {
             let code = text.trim().parse::<i64>().ok();
             let dialect = self.dialect.get();
@@ -180,7 +181,15 @@ mod tests {
     use std::time::Duration;
 
     fn result(name: &str, code: i32, values: Vec<i32>) -> LateResult {
-        LateResult { op: Op::Connect, name: name.into(), client: Some(0), msgid: None, code, values, after: Duration::ZERO }
+        LateResult {
+            op: Op::Connect,
+            name: name.into(),
+            client: Some(0),
+            msgid: None,
+            code,
+            values,
+            after: Duration::ZERO,
+        }
     }
 
     #[test]

@@ -130,6 +130,20 @@ impl ClientSession {
         Ok(id)
     }
 
+    /// Whether a message could be published now, as far as identifier and window go; for an owner whose payload comes later.
+    pub fn check_publish(&self, id: Option<u16>, qos: Qos) -> Result<(), Refused> {
+        self.require_connected()?;
+        if qos == Qos::AtMostOnce {
+            return Ok(());
+        }
+        match id {
+            Some(0) => Err(Refused::IdZero),
+            Some(id) if self.requests.contains(id) => Err(Refused::IdInUse(id)),
+            _ if self.requests.publishes() >= self.options.window => Err(Refused::WindowFull(self.options.window)),
+            _ => Ok(()),
+        }
+    }
+
     /// Asks for topics. `None` lets the session choose the identifier; the answer is the one used.
     pub fn subscribe(&mut self, id: Option<u16>, filters: Vec<(String, Qos)>, now: Instant) -> Result<u16, Refused> {
         self.require_connected()?;

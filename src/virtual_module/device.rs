@@ -132,7 +132,14 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn new(dialect: &'static Dialect, identity: Identity, speed: Speed, quirks: Quirks, replies: Replies, links: Links) -> Device {
+    pub(super) fn new(
+        dialect: &'static Dialect,
+        identity: Identity,
+        speed: Speed,
+        quirks: Quirks,
+        replies: Replies,
+        links: Links,
+    ) -> Device {
         Device {
             dialect,
             identity,

@@ -32,7 +32,11 @@ impl Files {
     pub(super) fn list(&self, name: &[u8]) -> Vec<(&str, usize)> {
         let wanted = plain(name);
         let matches = |known: &str| wanted == "*" || known == wanted;
-        self.0.iter().filter(|(known, _)| matches(known)).map(|(known, content)| (known.as_str(), content.len())).collect()
+        self.0
+            .iter()
+            .filter(|(known, _)| matches(known))
+            .map(|(known, content)| (known.as_str(), content.len()))
+            .collect()
     }
 }
 

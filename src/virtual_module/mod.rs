@@ -4,13 +4,36 @@
 //! real sockets, its own MQTT session (`mqtt`), TLS. It is no model of a radio and knows nothing of the host side; both
 //! meet over a line. One thread drives each module.
 
+mod board;
 pub mod clock;
+mod cmqtt;
+mod device;
+mod files;
+mod host_line;
 pub mod identity;
+mod module;
+mod network;
+mod qmt;
 pub mod quirks;
+mod replies;
+mod settings;
+mod surroundings;
+mod tls_contexts;
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread::Builder;
+use std::thread::JoinHandle;
 
+use polling::Poller;
+
+use crate::dialect::catalogue;
+use crate::dialect::schema::Family;
 use crate::error::Error;
+use crate::error::Kind;
 use crate::transport::pair::Link;
 use crate::transport::pair::PairEnd;
 
@@ -95,13 +118,55 @@ pub struct VirtualModule {
     path: String,
     identity: identity::Identity,
     host_end: Option<PairEnd>,
+    poller: Arc<Poller>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl VirtualModule {
     /// Starts one on a thread of its own.
     pub fn start(options: VirtualOptions) -> Result<VirtualModule, Error> {
-        let _ = options;
-        Err(Error::new(crate::error::Kind::Internal, "the virtual module is being built"))
+        let dialect = catalogue().get(&options.dialect).ok_or_else(|| {
+            Error::new(Kind::Unsupported, format!("there is no dialect {:?}", options.dialect))
+                .with_remedy(format!("one of: {}", catalogue().ids().join(", ")))
+        })?;
+        let speed = clock::Speed::new(options.speed)
+            .ok_or_else(|| Error::new(Kind::BadValue, format!("speed {}: a factor above 0", options.speed)))?;
+        let quirks = quirks::Quirks::new(&options.quirks)?;
+        let identity = identity::Identity::new(dialect, &options.identity, options.seed)
+            .map_err(|fault| Error::new(Kind::BadValue, fault))?;
+        let failed = |error: io::Error| Error::new(Kind::PortForbidden, format!("no line to the host: {error}"));
+        let mut host_end = None;
+        let line = match &options.endpoint {
+            Endpoint::Pty { link } => host_line::HostLine::pty(link.as_deref()),
+            Endpoint::Tcp => host_line::HostLine::tcp(),
+            Endpoint::Pair => host_line::HostLine::pair(Link::Perfect).map(|(line, end)| {
+                host_end = Some(end);
+                line
+            }),
+            Endpoint::PairOver(link) => host_line::HostLine::pair(link.clone()).map(|(line, end)| {
+                host_end = Some(end);
+                line
+            }),
+        }
+        .map_err(failed)?;
+        let poller = Arc::new(Poller::new().map_err(failed)?);
+        let links = network::Links::new(options.network.redirect.clone(), poller.clone());
+        let replies = replies::Replies::new(options.gap);
+        let device = device::Device::new(dialect, identity.clone(), speed, quirks, replies, links);
+        let service: Box<dyn device::Service> = match dialect.family {
+            Family::Qmt => Box::new(qmt::Qmt::new(dialect.clients)),
+            Family::Cmqtt => Box::new(cmqtt::Cmqtt::new()),
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let path = line.path().to_owned();
+        let module = module::Module::new(device, service);
+        let board = board::Board::new(line, module, poller.clone(), stop.clone()).map_err(failed)?;
+        let thread = Builder::new()
+            .name(format!("virtual-{}", dialect.id))
+            .spawn(move || board.run())
+            .map_err(|error| Error::new(Kind::Internal, format!("no thread for the module: {error}")))?;
+        Ok(VirtualModule { path, identity, host_end, poller, stop, thread: Some(thread) })
     }
 
     /// What a host opens: `/dev/pts/3`, `tcp://127.0.0.1:40123`; empty for a pair.
@@ -120,5 +185,19 @@ impl VirtualModule {
     }
 
     /// Stops it and waits for its thread; the second call does nothing.
-    pub fn stop(&mut self) {}
+    pub fn stop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        self.stop.store(true, Ordering::Release);
+        // A poller that cannot be woken is one whose thread has ended.
+        let _ = self.poller.notify();
+        if thread.join().is_err() {
+            log::error!(target: "modemrig::virtual_module", "the thread of the module at {} panicked", self.path);
+        }
+    }
+}
+
+impl Drop for VirtualModule {
+    fn drop(&mut self) {
+        self.stop();
+    }
 }

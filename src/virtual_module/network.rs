@@ -150,9 +150,17 @@ impl Links {
         };
         match self.route(&target.host, target.port) {
             Some((host, port)) => drop(dial(&host, port, timeout, done)?),
-            None => done(Err(DialError::NotResolved(io::Error::new(io::ErrorKind::NotFound, "a name that leads nowhere")))),
+            None => {
+                done(Err(DialError::NotResolved(io::Error::new(io::ErrorKind::NotFound, "a name that leads nowhere"))))
+            }
         }
-        let link = Link { generation, stage: Stage::Dialling(target), deadline: now + timeout, interest: (true, false), parting: false };
+        let link = Link {
+            generation,
+            stage: Stage::Dialling(target),
+            deadline: now + timeout,
+            interest: (true, false),
+            parting: false,
+        };
         self.links.insert(client, link);
         Ok(())
     }
@@ -214,9 +222,13 @@ impl Links {
 
     /// Sends CONNECT. The session of the same client id goes on where a stored session is wanted.
     pub(super) fn connect(&mut self, client: u8, options: ClientOptions, now: Instant) -> Result<(), Refused> {
-        let Some(Link { stage: Stage::Open(_), .. }) = self.links.get(&client) else { return Err(Refused::NotConnected) };
+        let Some(Link { stage: Stage::Open(_), .. }) = self.links.get(&client) else {
+            return Err(Refused::NotConnected);
+        };
         let goes_on = |old: &ClientSession| {
-            !options.clean_session && old.options().client_id == options.client_id && old.options().level == options.level
+            !options.clean_session
+                && old.options().client_id == options.client_id
+                && old.options().level == options.level
         };
         match self.sessions.get_mut(&client).filter(|old| goes_on(old)) {
             Some(session) => session.set_options(options),
@@ -278,7 +290,9 @@ impl Links {
         let stream = match outcome {
             Ok(socket) => match &target.security {
                 None => Stream::plain(socket).map_err(|_| OpenFault::Refused),
-                Some(Security::Tls(config)) => Stream::client(socket, config.clone(), &target.host).map_err(|_| OpenFault::Tls),
+                Some(Security::Tls(config)) => {
+                    Stream::client(socket, config.clone(), &target.host).map_err(|_| OpenFault::Tls)
+                }
                 Some(Security::Legacy(hello)) => Stream::plain(socket)
                     .and_then(|mut stream| stream.write(hello).map(|()| stream))
                     .map_err(|_| OpenFault::Tls),
@@ -320,7 +334,8 @@ impl Links {
                 return events.push((client, LinkEvent::OpenFailed(OpenFault::Tls)));
             }
             if stream.is_tls() && !stream.is_handshaking() {
-                let Stage::Handshaking(stream) = std::mem::replace(&mut link.stage, Stage::Dialling(Target::nowhere())) else {
+                let Stage::Handshaking(stream) = std::mem::replace(&mut link.stage, Stage::Dialling(Target::nowhere()))
+                else {
                     return;
                 };
                 link.stage = Stage::Open(stream);

@@ -14,10 +14,8 @@ pub struct QuirkRow {
 }
 
 /// Every quirk there is.
-pub const QUIRKS: &[QuirkRow] = &[
-    QuirkRow { name: "prompt_on_own_line", title: "The prompt is followed by a line end (F8)." },
-    QuirkRow { name: "result_before_ok", title: "A late result that is known at once precedes OK (F1)." },
-];
+pub const QUIRKS: &[QuirkRow] =
+    &[QuirkRow { name: "prompt_on_own_line", title: "The prompt is followed by a line end (F8)." }];
 
 /// Those that are on.
 #[derive(Clone, Debug, Default)]

@@ -40,11 +40,6 @@ impl Settings {
         self.values.insert(place(variant, param, index), value);
     }
 
-    /// Takes one value back to its default.
-    pub(super) fn clear(&mut self, variant: &str, param: &str, index: i64) {
-        self.values.remove(&place(variant, param, index));
-    }
-
     /// The value in force: what was written, else the default of the document.
     pub(super) fn get(&self, command: &Command, variant: &str, param: &str, index: i64) -> Option<Value> {
         if let Some(value) = self.values.get(&place(variant, param, index)) {
@@ -55,22 +50,6 @@ impl Settings {
         match known.r#type {
             ParamType::Int => default.parse().ok().map(Value::Int),
             ParamType::String => Some(Value::from(default)),
-        }
-    }
-
-    /// The same, where it is a number.
-    pub(super) fn int(&self, command: &Command, variant: &str, param: &str, index: i64) -> Option<i64> {
-        match self.get(command, variant, param, index)? {
-            Value::Int(number) => Some(number),
-            Value::Text(_) => None,
-        }
-    }
-
-    /// The same, where it is a text that was written.
-    pub(super) fn text(&self, command: &Command, variant: &str, param: &str, index: i64) -> Option<Vec<u8>> {
-        match self.get(command, variant, param, index)? {
-            Value::Text(text) => Some(text),
-            Value::Int(_) => None,
         }
     }
 
@@ -127,16 +106,6 @@ impl Settings {
         }
         shown
     }
-
-    /// Everything back to the document's defaults.
-    pub(super) fn reset(&mut self) {
-        self.values.clear();
-    }
-
-    /// Everything of one client or context back to the defaults.
-    pub(super) fn reset_index(&mut self, index: i64) {
-        self.values.retain(|(_, _, i), _| *i != index);
-    }
 }
 
 /// The client or context, and the values behind it.
@@ -149,7 +118,8 @@ fn split<'a, 'b>(call: &'a Matched<'b>) -> Option<(i64, &'a [(&'b str, Value)])>
 }
 
 fn place(variant: &str, param: &str, index: i64) -> (String, String, i64) {
-    let home = SHARED.iter().find(|(key, name, _)| *key == variant && *name == param).map_or(variant, |(_, _, home)| home);
+    let home =
+        SHARED.iter().find(|(key, name, _)| *key == variant && *name == param).map_or(variant, |(_, _, home)| home);
     (home.to_string(), param.to_string(), index)
 }
 

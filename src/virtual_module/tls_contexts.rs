@@ -104,7 +104,9 @@ pub(super) fn security(device: &Device, context: i64) -> Result<Security, Contex
             CertificateClock::At(device.clock_now())
         },
         sni: number(names.sni) == 1,
-        cipher_suites: names.suites.and_then(|(key, param)| suites(device.setting(names.command, key, param, context)?)),
+        cipher_suites: names
+            .suites
+            .and_then(|(key, param)| suites(device.setting(names.command, key, param, context)?)),
         ..ClientTls::default()
     };
     tls.build().map(Security::Tls).map_err(|_| ContextFault::FileUnusable)

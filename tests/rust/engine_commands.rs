@@ -44,7 +44,8 @@ fn a_reply_holds_its_lines_in_wire_order_over_any_line() {
 #[test]
 fn a_request_completes_on_its_own_result_in_either_order_with_ok() {
     for wire in ["\r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n", "\r\n+QMTOPEN: 0,0\r\n\r\nOK\r\n", "\r\n+QMTOPEN: 0,0\r\n"] {
-        let (modem, _script) = opened(DIALECT, move |line| line.starts_with("AT+QMTOPEN").then(|| Answer::Say(wire.into())));
+        let (modem, _script) =
+            opened(DIALECT, move |line| line.starts_with("AT+QMTOPEN").then(|| Answer::Say(wire.into())));
         let reply = modem.command("AT+QMTOPEN=0,\"h\",1883", None, Wait::at_most(SOON)).expect("a result");
         assert_eq!(Some(0), reply.result.map(|result| result.code), "{wire:?}");
         let next = modem.command("+CSQ", None, Wait::at_most(SOON)).expect("the next command is unharmed");
@@ -55,7 +56,8 @@ fn a_request_completes_on_its_own_result_in_either_order_with_ok() {
 #[test]
 fn a_failure_of_several_lines_is_one_error_with_its_documented_meaning() {
     let (modem, _script) = opened(DIALECT, |line| {
-        line.starts_with("AT+QMTOPEN").then(|| Answer::Say("\r\nOK\r\n\r\n+QMTSTAT: 0,1\r\n\r\n+QMTOPEN: 0,3\r\n".into()))
+        line.starts_with("AT+QMTOPEN")
+            .then(|| Answer::Say("\r\nOK\r\n\r\n+QMTSTAT: 0,1\r\n\r\n+QMTOPEN: 0,3\r\n".into()))
     });
     let client = modem.client(0).expect("the first");
     let error = client.open("h", 1883, None, Wait::at_most(SOON)).expect_err("result 3");
@@ -84,9 +86,8 @@ fn a_late_answer_never_becomes_the_answer_of_the_next_command() {
 
 #[test]
 fn a_module_that_may_count_payload_is_left_alone_until_it_answers() {
-    let (modem, script) = opened(DIALECT, |line| {
-        line.starts_with("AT+QMTPUBEX").then(|| Answer::Prompt(9, "\r\nERROR\r\n".into()))
-    });
+    let (modem, script) =
+        opened(DIALECT, |line| line.starts_with("AT+QMTPUBEX").then(|| Answer::Prompt(9, "\r\nERROR\r\n".into())));
     let short = Wait::at_most(Duration::from_millis(50));
     let error = modem.command("+QMTPUBEX=0,0,0,0,\"t\",4", Some(b"four"), short).expect_err("five bytes are lacking");
     assert_eq!(Kind::NoAnswer, error.kind);
@@ -147,7 +148,8 @@ fn a_command_runs_while_another_thread_waits_for_a_late_result() {
 
 #[test]
 fn a_restart_in_mid_request_ends_it_by_name() {
-    let (modem, _script) = opened(DIALECT, |line| line.starts_with("AT+QMTOPEN").then(|| Answer::Say("\r\nOK\r\n\r\nRDY\r\n".into())));
+    let (modem, _script) =
+        opened(DIALECT, |line| line.starts_with("AT+QMTOPEN").then(|| Answer::Say("\r\nOK\r\n\r\nRDY\r\n".into())));
     let error = modem.client(0).expect("six").open("h", 1883, None, Wait::at_most(SOON)).expect_err("restarted");
     assert_eq!(Kind::ModuleRestarted, error.kind);
     assert_eq!(1, modem.counters().restarts);
@@ -174,8 +176,10 @@ fn a_wrong_value_never_reaches_the_wire() {
 
 #[test]
 fn a_password_is_covered_wherever_a_line_is_shown() {
-    let (modem, _script) = opened(DIALECT, |line| line.starts_with("AT+QMTCONN").then(|| Answer::Say("\r\nERROR\r\n".into())));
-    let reply = modem.command("AT+QMTCONN=0,\"me\",\"user\",\"s3cret-word\"", None, Wait::at_most(SOON)).expect("ERROR");
+    let (modem, _script) =
+        opened(DIALECT, |line| line.starts_with("AT+QMTCONN").then(|| Answer::Say("\r\nERROR\r\n".into())));
+    let reply =
+        modem.command("AT+QMTCONN=0,\"me\",\"user\",\"s3cret-word\"", None, Wait::at_most(SOON)).expect("ERROR");
     let error = reply.error.expect("refused");
     let shown = format!("{error} {:?} {} {:?}", error.last_lines, reply.line, modem.transcript());
     assert!(!shown.contains("s3cret-word"), "{shown}");

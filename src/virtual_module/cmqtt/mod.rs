@@ -273,7 +273,8 @@ impl Service for Cmqtt {
             }
             Call::Write(matched) => matched,
         };
-        let rule = RULES.iter().find(|(name, _)| *name == matched.command_name).map_or(No, |(_, row)| row[self.column()]);
+        let rule =
+            RULES.iter().find(|(name, _)| *name == matched.command_name).map_or(No, |(_, row)| row[self.column()]);
         match rule {
             Go => self.write(device, matched),
             No => Answer::Refused(Refusal::State),

@@ -101,7 +101,9 @@ impl Qmt {
             Some((_, Value::Text(bytes))) => String::from_utf8(bytes.clone()).map(Some),
             _ => Ok(None),
         };
-        let (Ok(Some(client_id)), Ok(username)) = (text(1), text(2)) else { return Answer::Refused(Refusal::Parameter) };
+        let (Ok(Some(client_id)), Ok(username)) = (text(1), text(2)) else {
+            return Answer::Refused(Refusal::Parameter);
+        };
         let password = match call.values.get(3) {
             Some((_, Value::Text(bytes))) => Some(bytes.clone()),
             _ => None,

@@ -92,7 +92,9 @@ impl Qmt {
     pub(super) fn subscribe(&mut self, device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
         let mut filters = Vec::new();
         for pair in call.values[2..].chunks(2) {
-            let [(_, Value::Text(topic)), (_, Value::Int(qos))] = pair else { return Answer::Refused(Refusal::Parameter) };
+            let [(_, Value::Text(topic)), (_, Value::Int(qos))] = pair else {
+                return Answer::Refused(Refusal::Parameter);
+            };
             let (Ok(topic), Some(qos)) = (String::from_utf8(topic.clone()), Qos::from_byte(*qos as u8)) else {
                 return Answer::Refused(Refusal::Parameter);
             };

@@ -27,8 +27,12 @@ impl Surroundings {
     pub(super) fn call(&mut self, device: &mut Device, service: &mut dyn Service, call: &Call<'_>) -> Answer {
         match call.name() {
             "AT" => Answer::Done,
-            "ATE" | "ATV" | "ATQ" | "ATZ" | "AT&F" | "AT&W" | "AT+IPR" | "AT+CMEE" | "AT+QURCCFG" => self.port.call(device, call),
-            "ATI" | "AT+CGMI" | "AT+CGMM" | "AT+CGMR" | "AT+CGSN" | "AT+CIMI" | "AT+QCCID" | "AT+CICCID" => identify(device, call),
+            "ATE" | "ATV" | "ATQ" | "ATZ" | "AT&F" | "AT&W" | "AT+IPR" | "AT+CMEE" | "AT+QURCCFG" => {
+                self.port.call(device, call)
+            }
+            "ATI" | "AT+CGMI" | "AT+CGMM" | "AT+CGMR" | "AT+CGSN" | "AT+CIMI" | "AT+QCCID" | "AT+CICCID" => {
+                identify(device, call)
+            }
             "AT+QFUPL" | "AT+CCERTDOWN" => match storage::begin(device, call) {
                 Ok((upload, typed)) => {
                     self.upload = Some(upload);

@@ -37,7 +37,8 @@ fn read(device: &mut Device, name: &str) -> Answer {
         "AT+COPS" => vec!["+COPS: 0".into()],
         "AT+CGATT" => vec![format!("+CGATT: {}", i64::from(radio.is_up()))],
         "AT+CGDCONT" => {
-            let line = |(cid, c): (&i64, &Context)| format!("+CGDCONT: {cid},\"{}\",\"{}\",\"\",0,0", c.pdp_type, c.apn);
+            let line =
+                |(cid, c): (&i64, &Context)| format!("+CGDCONT: {cid},\"{}\",\"{}\",\"\",0,0", c.pdp_type, c.apn);
             radio.contexts.iter().map(line).collect()
         }
         "AT+CGACT" => radio.contexts.iter().map(|(cid, c)| format!("+CGACT: {cid},{}", i64::from(c.active))).collect(),

@@ -87,7 +87,11 @@ pub(super) fn tls_setting(device: &mut Device, call: &Call<'_>) -> Answer {
     for context in contexts {
         let mut line = format!("{}: {context}", name.trim_start_matches("AT")).into_bytes();
         for param in shape {
-            let key = command.variants.iter().find(|(_, v)| v.params.contains(param)).map_or("write", |(key, _)| key.as_str());
+            let key = command
+                .variants
+                .iter()
+                .find(|(_, v)| v.params.contains(param))
+                .map_or("write", |(key, _)| key.as_str());
             let value = device.setting(name, key, param, context);
             line.push(b',');
             put(&mut line, command.param(param), value.as_ref());

@@ -1,0 +1,158 @@
+//! The thread of a virtual module: waits for its line, its sockets, its timers and its owner, and lets the module do the rest.
+//!
+//! No timer wakes it while nothing is due. Everything it owns ends with it.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use polling::Event;
+use polling::Events;
+use polling::PollMode;
+use polling::Poller;
+
+use crate::transport::pty::Visit;
+use crate::virtual_module::clock;
+use crate::virtual_module::host_line::HostLine;
+use crate::virtual_module::host_line::Input;
+use crate::virtual_module::module::Module;
+
+/// Keys of the poller; those of the clients begin at `network::FIRST_KEY`.
+const LINE: usize = 0;
+const VISITS: usize = 1;
+
+/// Replies that a host does not read; beyond this no more of its input is taken.
+const UNREAD: usize = 64 * 1024;
+
+/// What a module's thread owns.
+pub(super) struct Board {
+    line: HostLine,
+    module: Module,
+    poller: Arc<Poller>,
+    stop: Arc<AtomicBool>,
+    /// The line's descriptor, as the poller watches it: for reading, for writing.
+    watched: Option<(RawFd, bool, bool)>,
+    /// The host's end of a line in memory is gone for good.
+    line_ended: bool,
+}
+
+impl Board {
+    pub(super) fn new(line: HostLine, module: Module, poller: Arc<Poller>, stop: Arc<AtomicBool>) -> io::Result<Board> {
+        if let Some(fd) = line.visit_fd() {
+            // SAFETY: the descriptor belongs to `line`, which outlives the watch: `run` deletes it before the line is dropped.
+            unsafe { poller.add_with_mode(fd, Event::readable(VISITS), PollMode::Level)? };
+        }
+        Ok(Board { line, module, poller, stop, watched: None, line_ended: false })
+    }
+
+    /// Runs until it is told to stop, or until its line cannot be waited for.
+    pub(super) fn run(mut self) {
+        if let Err(error) = self.turns() {
+            log::error!(target: "modemrig::virtual_module", "the module at {} stops: {error}", self.line.path());
+        }
+        self.module.device.links.cut_all();
+        self.watch(None);
+        if let Some(fd) = self.line.visit_fd() {
+            // SAFETY: the descriptor belongs to `line` and is open.
+            let _ = self.poller.delete(unsafe { BorrowedFd::borrow_raw(fd) });
+        }
+    }
+
+    fn turns(&mut self) -> io::Result<()> {
+        let mut events = Events::new();
+        while !self.stop.load(Ordering::Acquire) {
+            self.greet_hosts()?;
+            self.listen()?;
+            self.module.turn(clock::now());
+            self.speak();
+            if !self.line.is_present() {
+                self.module.nobody_listens();
+            }
+            let wanted = self.line.data_fd().filter(|_| !self.line_ended);
+            let reads = self.line.unsent() < UNREAD;
+            self.watch(wanted.map(|fd| (fd, reads, self.line.unsent() > 0)));
+            let timeout = self.module.next_deadline().map(|deadline| deadline.saturating_duration_since(clock::now()));
+            events.clear();
+            self.poller.wait(&mut events, timeout)?;
+        }
+        Ok(())
+    }
+
+    fn greet_hosts(&mut self) -> io::Result<()> {
+        for visit in self.line.visits()? {
+            match visit {
+                Visit::Opened => {
+                    self.line.host_came();
+                    self.module.host_came();
+                }
+                Visit::Closed => self.host_left()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        while !self.line_ended && self.line.unsent() < UNREAD {
+            match self.line.read(&mut buffer)? {
+                Input::Bytes(count) => {
+                    self.module.receive(&buffer[..count]);
+                    self.module.turn(clock::now());
+                    self.speak();
+                }
+                Input::Nothing => break,
+                Input::Ended => {
+                    // A network line waits for its next host, a pair has none.
+                    self.line_ended = self.line.visit_fd().is_none();
+                    self.host_left()?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn host_left(&mut self) -> io::Result<()> {
+        // The poller forgets the descriptor before it is closed.
+        self.watch(None);
+        self.line.host_left()?;
+        self.module.host_left();
+        Ok(())
+    }
+
+    fn speak(&mut self) {
+        while let Some(bytes) = self.module.device.replies.session.poll_transmit() {
+            self.line.write(&bytes);
+        }
+        self.line.flush();
+    }
+
+    /// Changes what the poller watches of the line.
+    fn watch(&mut self, wanted: Option<(RawFd, bool, bool)>) {
+        if self.watched == wanted {
+            return;
+        }
+        if let Some((old, ..)) = self.watched
+            && wanted.is_none_or(|(fd, ..)| fd != old)
+        {
+            // SAFETY: a watched descriptor is open: `host_left` ends the watch before it closes one.
+            let _ = self.poller.delete(unsafe { BorrowedFd::borrow_raw(old) });
+            self.watched = None;
+        }
+        if let Some((fd, reads, writes)) = wanted {
+            let interest = Event::new(LINE, reads, writes);
+            let outcome = match self.watched {
+                // SAFETY: the descriptor belongs to `line` and is open.
+                Some(_) => {
+                    self.poller.modify_with_mode(unsafe { BorrowedFd::borrow_raw(fd) }, interest, PollMode::Level)
+                }
+                // SAFETY: as above; every way out passes through `delete`.
+                None => unsafe { self.poller.add_with_mode(fd, interest, PollMode::Level) },
+            };
+            self.watched = outcome.is_ok().then_some((fd, reads, writes));
+        }
+    }
+}
