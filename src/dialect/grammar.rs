@@ -169,7 +169,7 @@ fn words() -> Vec<WordRule> {
 /// A command whose accepted write form is always followed by its result.
 fn late(name: &'static str, op: Op) -> CommandRule {
     let (input, read) = (InputRule::None, ReadRule::Info);
-    CommandRule { name, op: Some(op), late: true, msgid_arg: None, input, read }
+    CommandRule { name, op: Some(op), late: true, explained: false, msgid_arg: None, input, read }
 }
 
 /// A command whose result line comes with a refusal only.
@@ -219,7 +219,8 @@ fn cmqtt_commands() -> Vec<CommandRule> {
         staged("+CMQTTWILLMSG"),
         staged("+CMQTTSUBTOPIC"),
         staged("+CMQTTUNSUBTOPIC"),
-        late("+CMQTTCONNECT", Op::Connect),
+        // `ERROR`, then the result line with the reason (SIM7028, 3.2.8).
+        CommandRule { explained: true, ..late("+CMQTTCONNECT", Op::Connect) },
         late("+CMQTTDISC", Op::Disconnect),
         late("+CMQTTPUB", Op::Publish),
         // With one or two arguments it subscribes what was staged and asks for nothing.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::dialect::schema::Family;
+use crate::engine::baton::Step;
 use crate::engine::clock;
 use crate::engine::commands::Goal;
 use crate::engine::identity::plain;
 use crate::engine::modem::Modem;
-use crate::engine::port::Step;
 use crate::engine::reply::Reply;
 use crate::engine::wait::Until;
 use crate::engine::wait::Wait;

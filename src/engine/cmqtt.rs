@@ -10,6 +10,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::client::ClientState;
+use crate::engine::baton::Step;
 use crate::engine::client::Client;
 use crate::engine::client::Credentials;
 use crate::engine::client::Outgoing;
@@ -23,7 +24,6 @@ use crate::engine::exchange::Exchange;
 use crate::engine::exchange::Progress;
 use crate::engine::identity::plain;
 use crate::engine::names;
-use crate::engine::port::Step;
 use crate::engine::receipt::Receipt;
 use crate::engine::settings;
 use crate::engine::settings::value_of;
@@ -136,9 +136,6 @@ impl Client {
         }
         self.apply_wishes(&wishes, &until)?;
         let exchange = self.port().execute(connect, &until, Goal::Complete)?;
-        if exchange.record().result.is_none() && exchange.record().final_result.is_some() {
-            self.port().await_explanation(&exchange, &until)?;
-        }
         self.port().verdict(&exchange).map_or(Ok(()), Err)
     }
 

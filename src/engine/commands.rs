@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::baton::Step;
 use crate::engine::clock;
 use crate::engine::exchange::Exchange;
-use crate::engine::exchange::OK_BEHIND_RESULT;
 use crate::engine::exchange::Progress;
 use crate::engine::port::Port;
-use crate::engine::port::Step;
 use crate::engine::port::count;
 use crate::engine::turn::OurTurn;
 use crate::engine::wait::Until;
@@ -18,6 +17,9 @@ use crate::proto::Awaited;
 use crate::proto::Input;
 use crate::proto::Op;
 use crate::proto::Request;
+
+/// How long the line that explains a refusal may come behind it.
+const EXPLANATION: Duration = Duration::from_millis(100);
 
 /// A command line ready to be sent.
 #[derive(Clone)]
@@ -63,7 +65,10 @@ impl Port {
         let exchange = self.execute_in_turn(order, until)?;
         drop(turn);
         if goal == Goal::Complete {
-            self.await_result(&exchange, until)?;
+            match exchange.was_refused() {
+                true => self.await_explanation(&exchange, until)?,
+                false => self.await_result(&exchange, until)?,
+            }
         }
         Ok(exchange)
     }
@@ -160,22 +165,34 @@ impl Port {
 
     /// Nobody waits for the late result any more: it will be stale.
     pub fn give_up_result(&self, exchange: &Arc<Exchange>) {
+        if self.forget_result(exchange) {
+            exchange.record().abandoned = true;
+            count(&self.counts.timeouts, 1);
+        }
+    }
+
+    fn forget_result(&self, exchange: &Arc<Exchange>) -> bool {
         let mut protocol = self.protocol.lock();
-        let Some(position) = protocol.owed.iter().position(|(_, other)| Arc::ptr_eq(other, exchange)) else { return };
-        let (awaited, _) = protocol.owed.swap_remove(position);
+        let Some(position) = protocol.owed.iter().position(|(_, other)| Arc::ptr_eq(other, exchange)) else {
+            return false;
+        };
+        let (awaited, _) = protocol.owed.remove(position);
         protocol.te.abandon_result(&awaited);
-        exchange.record().abandoned = true;
-        drop(protocol);
-        count(&self.counts.timeouts, 1);
+        true
     }
 
     /// A refusal may be explained by a line that follows it (`ERROR`, then `+CMQTTCONNECT: 0,<err>`).
-    pub fn await_explanation(&self, exchange: &Arc<Exchange>, until: &Until<'_>) -> Result<(), Error> {
-        let patience = until.cut(clock::now() + Duration::min(OK_BEHIND_RESULT, Duration::from_millis(100)));
-        self.wait(&patience, |_| match exchange.record().result.is_some() {
-            true => Step::Done(()),
-            false => Step::NotYet(None),
-        })?;
+    fn await_explanation(&self, exchange: &Arc<Exchange>, until: &Until<'_>) -> Result<(), Error> {
+        let owed = self.protocol.lock().owed.iter().any(|(_, other)| Arc::ptr_eq(other, exchange));
+        if owed && exchange.record().result.is_none() {
+            let patience = until.cut(clock::now() + EXPLANATION);
+            let explained = self.wait(&patience, |_| match exchange.record().result.is_some() {
+                true => Step::Done(()),
+                false => Step::NotYet(None),
+            });
+            self.forget_result(exchange);
+            explained?;
+        }
         Ok(())
     }
 }

@@ -97,6 +97,11 @@ impl Exchange {
         self.record.lock()
     }
 
+    /// Whether its final result was a refusal.
+    pub fn was_refused(&self) -> bool {
+        matches!(&self.record.lock().final_result, Some((result, _)) if *result != FinalResult::Ok)
+    }
+
     /// How far it has come.
     pub fn progress(&self, now: Instant) -> Progress {
         self.record.lock().progress(self.op.is_some(), now)

@@ -4,6 +4,7 @@
 //! interruption hook. Nothing here knows Python.
 
 mod attach;
+mod baton;
 pub mod client;
 pub mod clock;
 mod closing;

@@ -1,14 +1,15 @@
 //! What a publish returns at once: the promise of its late result.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::engine::baton::Step;
 use crate::engine::clock;
 use crate::engine::exchange::Exchange;
 use crate::engine::exchange::Progress;
 use crate::engine::port::Port;
-use crate::engine::port::Step;
 use crate::engine::reply::LateResult;
 use crate::engine::wait::Wait;
 use crate::error::Error;
@@ -22,6 +23,12 @@ pub struct Receipt {
     msgid: u16,
     /// When the module owes the result at the latest.
     due: Instant,
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").field("msgid", &self.msgid).field("command", &self.exchange.shown).finish()
+    }
 }
 
 impl Receipt {

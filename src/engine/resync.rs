@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
+use crate::engine::baton::Step as Look;
 use crate::engine::clock;
 use crate::engine::port::Port;
-use crate::engine::port::Step as Look;
 use crate::engine::port::count;
 use crate::engine::wait::Until;
 use crate::error::Error;

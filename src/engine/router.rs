@@ -118,14 +118,15 @@ impl Port {
     }
 
     fn apply(&self, batch: Batch, now: Instant) -> Result<(), Error> {
-        for change in batch.changes {
-            self.change(change, now);
-        }
+        // Messages first: a loss in the same read ends them.
         if batch.message_count > 0 {
             count(&self.counts.messages, batch.message_count);
             for (slot, messages) in self.clients.iter().zip(batch.messages) {
                 count(&self.counts.messages_dropped, slot.messages.put(messages));
             }
+        }
+        for change in batch.changes {
+            self.change(change, now);
         }
         self.tell(batch.events);
         if batch.happened {
@@ -253,7 +254,10 @@ impl Port {
         }
         let Some(client) = command.client else { return };
         if !accepted {
-            protocol.forget(&command);
+            // SIM7028, 3.2.8: the reason may come behind the refusal; `connect` waits for it.
+            if command.op != Some(Op::Connect) || self.family() != Family::Cmqtt {
+                protocol.forget(&command);
+            }
             batch.changes.push(Change::Refused { client });
         } else if command.op.is_none()
             && let Some(op) = command.effect

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
+use crate::engine::baton::Step;
 use crate::engine::lock::Lock;
 use crate::engine::lock::Rank;
 use crate::engine::port::Port;
-use crate::engine::port::Step;
 use crate::engine::wait::Until;
 use crate::error::Error;
 

@@ -106,6 +106,8 @@ pub struct CommandRule {
     pub op: Option<Op>,
     /// Whether an accepted command is always followed by its result line; otherwise only a refusal has one.
     pub late: bool,
+    /// Whether the result line may also come behind a refusal, and explains it.
+    pub explained: bool,
     /// Which argument is the packet identifier.
     pub msgid_arg: Option<usize>,
     /// What it asks for.

@@ -114,6 +114,8 @@ impl TeSession {
                 self.payload_echo = None;
                 match result {
                     FinalResult::Ok => self.follow(&pending.commands),
+                    // Refused, with the reason perhaps behind it: owed until the caller gives it up.
+                    _ if self.may_be_explained(&pending.commands) => {}
                     // Refused: its result will never come (one that already came is no longer owed).
                     _ => {
                         let place = self.owed.iter().position(|owed| Some(*owed) == pending.awaits);
@@ -131,6 +133,10 @@ impl TeSession {
             }
         }
         self.events.push_back(Event::Final(result));
+    }
+
+    fn may_be_explained(&self, commands: &[ParsedCommand]) -> bool {
+        commands.iter().any(|command| self.grammar.command(&command.name).is_some_and(|rule| rule.explained))
     }
 
     /// A line without a prefix: part of the answer, or nothing that is known.

@@ -29,6 +29,8 @@ pub enum Answer {
     Say(String),
     /// Writes the prompt, takes so many bytes, then writes this.
     Prompt(usize, String),
+    /// Writes `CONNECT`, takes so many bytes, then writes this.
+    Upload(usize, String),
     /// Writes nothing.
     Nothing,
     /// Hangs up.
@@ -113,6 +115,10 @@ pub fn play(end: PairEnd, mut script: impl FnMut(&str) -> Option<Answer> + Send 
                     Answer::Say(text) => write_all(&line, text.as_bytes()),
                     Answer::Prompt(length, then) => {
                         write_all(&line, b"\r\n> ");
+                        counting = Some((length, then));
+                    }
+                    Answer::Upload(length, then) => {
+                        write_all(&line, b"\r\nCONNECT\r\n");
                         counting = Some((length, then));
                     }
                     Answer::Nothing => {}

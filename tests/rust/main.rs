@@ -2,7 +2,9 @@
 
 #[cfg(feature = "virtual")]
 mod bench_broker;
+mod engine_clients;
 mod engine_commands;
+mod engine_lifecycle;
 mod engine_script;
 mod field;
 mod layers;
