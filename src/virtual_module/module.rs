@@ -88,7 +88,10 @@ impl Module {
                 self.host_did(event);
             }
             let reads = !self.device.replies.is_full();
-            for (client, event) in self.device.links.pump(reads, now) {
+            let events = self.device.links.pump(reads, now);
+            // What the service makes of an event may want to be sent: CONNECT follows the socket's opening.
+            let again = !events.is_empty();
+            for (client, event) in events {
                 self.service.link(&mut self.device, client, event);
             }
             for shown in self.device.replies.release(now) {
@@ -100,6 +103,7 @@ impl Module {
             // A reply may have freed commands that the session kept.
             match self.device.replies.session.poll_event() {
                 Some(event) => self.host_did(event),
+                None if again => {}
                 None => return,
             }
         }
