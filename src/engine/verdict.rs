@@ -118,10 +118,11 @@ impl Port {
 
     fn result_error(&self, exchange: &Exchange, result: &LateResult, code: i32) -> Error {
         let refused_by_broker = result.name == CONNECT_NAME && result.code == 0;
-        let place = match (self.family(), refused_by_broker) {
-            (Family::Cmqtt, _) => "CMQTT err".to_owned(),
-            (Family::Qmt, true) => format!("AT+{CONNECT_NAME} ret_code"),
-            (Family::Qmt, false) => format!("{} result", name_of(&exchange.shown)),
+        let places: &[String] = &match (self.family(), refused_by_broker) {
+            (Family::Cmqtt, _) => vec!["CMQTT err".to_owned()],
+            // 001 writes it in one word.
+            (Family::Qmt, true) => vec![format!("AT+{CONNECT_NAME} ret_code"), format!("AT+{CONNECT_NAME} retcode")],
+            (Family::Qmt, false) => vec![format!("{} result", name_of(&exchange.shown))],
         };
         let kind = match (result.op, self.family()) {
             _ if refused_by_broker => Kind::BrokerRefused,
@@ -132,10 +133,8 @@ impl Port {
         };
         let line = crate::engine::line_text::late(result);
         let error = Error::new(kind, format!("{} failed: {line}", exchange.shown)).with_code(code.into());
-        self.with_source(
-            with_row(error, self.dialect.get().and_then(|dialect| dialect.meaning(&place, code.into()))),
-            exchange,
-        )
+        let row = self.dialect.get().and_then(|dialect| places.iter().find_map(|place| dialect.meaning(place, code.into())));
+        self.with_source(with_row(error, row), exchange)
     }
 
     fn refusal_error(&self, exchange: &Exchange, refusal: &FinalResult) -> Error {

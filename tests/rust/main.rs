@@ -6,6 +6,8 @@ mod engine_clients;
 mod engine_commands;
 mod engine_lifecycle;
 mod engine_script;
+#[cfg(feature = "virtual")]
+mod engine_virtual;
 mod field;
 mod layers;
 #[cfg(feature = "virtual")]
