@@ -133,7 +133,8 @@ impl Port {
         };
         let line = crate::engine::line_text::late(result);
         let error = Error::new(kind, format!("{} failed: {line}", exchange.shown)).with_code(code.into());
-        let row = self.dialect.get().and_then(|dialect| places.iter().find_map(|place| dialect.meaning(place, code.into())));
+        let row =
+            self.dialect.get().and_then(|dialect| places.iter().find_map(|place| dialect.meaning(place, code.into())));
         self.with_source(with_row(error, row), exchange)
     }
 

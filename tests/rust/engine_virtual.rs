@@ -60,7 +60,8 @@ fn every_dialect_is_detected_and_carries_a_whole_session() {
         step("connect", client.connect(&me("slot-1"), wait()));
         assert_eq!(ClientState::Connected, client.state(), "{id}");
         step("subscribe", client.subscribe(&[("up/#".into(), 1)], wait()).map(|_| ()));
-        for (qos, payload) in [(0, b"plain".to_vec()), (1, (32..=126).collect()), (2, b"line\r\nOK\r\n> more".to_vec())] {
+        for (qos, payload) in [(0, b"plain".to_vec()), (1, (32..=126).collect()), (2, b"line\r\nOK\r\n> more".to_vec())]
+        {
             let message = Outgoing { topic: format!("up/{qos}"), payload: payload.clone(), qos, retain: false };
             let receipt = client.publish(&message, wait()).unwrap_or_else(|error| panic!("{id}: {error}"));
             step("publish", receipt.wait(wait()).map(|_| ()));
@@ -171,7 +172,8 @@ fn broker_faults_are_the_networks_with_the_documented_meaning() {
         assert_eq!(Kind::BrokerRefused, error.kind, "{id}: {error}");
         assert!(error.code.is_some() && error.meaning.is_some() && error.source.is_some(), "{id}: {error}");
         client.close(wait()).unwrap_or_else(|error| panic!("{id}: {error}"));
-        let outcome = client.open("nowhere.invalid", 1883, None, wait()).and_then(|()| client.connect(&me("x"), wait()));
+        let outcome =
+            client.open("nowhere.invalid", 1883, None, wait()).and_then(|()| client.connect(&me("x"), wait()));
         let error = outcome.expect_err("no such name");
         assert_eq!(Kind::OpenFailed, error.kind, "{id}: {error}");
         assert!(error.meaning.is_some(), "{id}: {error}");
