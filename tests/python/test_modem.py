@@ -81,6 +81,8 @@ def test_a_command_the_dialect_has_not_is_unsupported(modem: modemrig.Modem):
 @pytest.mark.parametrize("dialect", modemrig.dialects())
 def test_what_is_published_comes_back(dialect: str):
     payload = b"\x00 any bytes\r\nOK\r\n\xff"
+    if dialect == "sim7028":  # the only document that wants UTF-8
+        payload = "\x00 any text\r\nOK\r\n\u00fc".encode()
     with modemrig.open(f"virtual:{dialect}") as modem:
         client = modem.client(0)
         client.configure(keepalive_s=60, will=modemrig.Will("a/gone", b"bye", qos=1))
@@ -198,14 +200,16 @@ def test_a_real_port_has_no_broker_of_ours():
 def test_a_file_is_uploaded_once(modem: modemrig.Modem):
     assert modem.upload("a.pem", b"x" * 700) is True
     assert modem.upload("a.pem", b"x" * 700) is False
-    assert [(file.name, file.size) for file in modem.files()] == [("a.pem", 700)]
+    assert [(file.name.removeprefix("UFS:"), file.size) for file in modem.files()] == [("a.pem", 700)]
     modem.delete_file("a.pem")
     assert modem.files() == []
 
 
 def test_attach_says_what_each_step_found(modem: modemrig.Modem):
     steps = modem.attach(apn="internet", timeout_s=20)
-    assert [step.name for step in steps][:2] == ["sim", "registration"]
+    names = [step.name for step in steps]
+    assert names[0] == "sim"
+    assert {"registration", "pdp", "signal", "clock"} <= set(names)
 
 
 def test_a_module_on_tcp_is_a_module(tmp_path: Path):
