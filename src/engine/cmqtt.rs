@@ -14,7 +14,6 @@ use crate::engine::baton::Step;
 use crate::engine::client::Client;
 use crate::engine::client::Credentials;
 use crate::engine::client::Outgoing;
-use crate::engine::client::Setting;
 use crate::engine::client::int;
 use crate::engine::client::text;
 use crate::engine::clock;
@@ -23,17 +22,14 @@ use crate::engine::commands::Order;
 use crate::engine::exchange::Exchange;
 use crate::engine::exchange::Progress;
 use crate::engine::identity::plain;
-use crate::engine::names;
 use crate::engine::receipt::Receipt;
 use crate::engine::settings;
-use crate::engine::settings::value_of;
 use crate::engine::value::Value;
 use crate::engine::wait::Until;
 use crate::engine::wait::Wait;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::proto::FinalResult;
-use crate::proto::command_line;
 
 /// `CMQTT err` 14: the client is busy, and 23: the service runs already, 19: the client is used (table of SIM7028, 4.2).
 const BUSY: i64 = 14;
@@ -44,7 +40,7 @@ const USED: i64 = 19;
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Keep-alive where nobody asked for one; the command wants a value and the document names no default.
-const KEEP_ALIVE_S: i64 = 120;
+pub(crate) const KEEP_ALIVE_S: i64 = 120;
 /// `pub_timeout` of AT+CMQTTPUB: the smallest it takes.
 const PUB_TIMEOUT_S: i64 = 60;
 
@@ -72,7 +68,7 @@ impl Client {
     }
 
     /// Starts the service; one that runs already is as good (FIELD F17).
-    fn start_service(&self, until: &Until<'_>) -> Result<(), Error> {
+    pub(crate) fn start_service(&self, until: &Until<'_>) -> Result<(), Error> {
         if self.slot().facts.lock().ours {
             return Ok(());
         }
@@ -341,48 +337,6 @@ impl Client {
         facts.before = ClientState::Closed;
         facts.found.clear();
         Ok(())
-    }
-
-    /// What AT+CMQTTCFG? reports, and what is kept for the next connection.
-    pub(crate) fn cmqtt_settings(&self, until: &Until<'_>) -> Result<IndexMap<String, Setting>, Error> {
-        let command = names::settings(self.dialect())?;
-        self.start_service(until)?;
-        let exchange = self.port().execute(plain("AT+CMQTTCFG?"), until, Goal::Complete)?;
-        if let Some(error) = self.port().verdict(&exchange) {
-            return Err(error);
-        }
-        let lines = exchange.record().lines();
-        let mut values: Setting = Setting::new();
-        for line in &lines {
-            let fields = line.split_once(':').map(|(_, rest)| command_line::fields(rest.trim_start().as_bytes()));
-            let fields: Vec<Value> = fields.unwrap_or_default().into_iter().map(value_of).collect();
-            if fields.first() == Some(&Value::Int(self.index.into()))
-                && let Some(shape) = command.read_reply.first()
-            {
-                values.extend(shape.iter().cloned().zip(fields));
-            }
-        }
-        let wishes = self.slot().facts.lock().wishes.clone();
-        let mut settings = IndexMap::new();
-        for (key, params) in names::setting_names(self.dialect()) {
-            let wish = match wishes.get(&key) {
-                Some(Value::List(values)) => values.clone(),
-                _ => Vec::new(),
-            };
-            let setting = params.iter().enumerate().filter_map(|(at, param)| {
-                wish.get(at).or_else(|| values.get(param)).map(|value| (param.clone(), value.clone()))
-            });
-            settings.insert(key, setting.collect());
-        }
-        let connect: Setting = names::WISHES
-            .iter()
-            .map(|name| {
-                let otherwise = if *name == "keepalive_time" { KEEP_ALIVE_S } else { 0 };
-                ((*name).to_owned(), wishes.get(*name).cloned().unwrap_or(Value::Int(otherwise)))
-            })
-            .collect();
-        settings.insert("connect".to_owned(), connect);
-        Ok(settings)
     }
 }
 

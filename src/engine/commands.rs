@@ -7,6 +7,7 @@ use crate::engine::baton::Step;
 use crate::engine::clock;
 use crate::engine::exchange::Exchange;
 use crate::engine::exchange::Progress;
+use crate::engine::identity;
 use crate::engine::port::Port;
 use crate::engine::port::count;
 use crate::engine::turn::OurTurn;
@@ -20,6 +21,9 @@ use crate::proto::Request;
 
 /// How long the line that explains a refusal may come behind it.
 const EXPLANATION: Duration = Duration::from_millis(100);
+
+/// How long a module that just restarted is given for its first answer, before it is asked again.
+const BOOTING: Duration = Duration::from_secs(2);
 
 /// A command line ready to be sent.
 #[derive(Clone)]
@@ -56,7 +60,39 @@ impl Port {
             return Err(self.explain(error));
         };
         self.resynchronise(until)?;
+        self.revive(until)?;
         Ok(turn)
+    }
+
+    /// A module that restarted is told again how to speak; the one who has the turn does it.
+    fn revive(&self, until: &Until<'_>) -> Result<(), Error> {
+        loop {
+            if !self.protocol.lock().revive || !self.is_introduced() {
+                return Ok(());
+            }
+            let now = clock::now();
+            let try_until = until.cut(now + BOOTING);
+            match self.execute_in_turn(identity::first_words(), &try_until) {
+                Ok(exchange) => {
+                    let mut protocol = self.protocol.lock();
+                    // It may have restarted again meanwhile: then the answer did not come.
+                    if exchange.record().final_result.is_some() {
+                        protocol.revive = false;
+                        protocol.te.settings_mut().echo = false;
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind == Kind::NoAnswer && !until.expired(clock::now()) => {
+                    self.resynchronise(until)?
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The module has said who it is; before that, opening speaks to it.
+    fn is_introduced(&self) -> bool {
+        self.dialect.get().is_some()
     }
 
     /// Sends a command line and waits for what it is owed.
@@ -169,6 +205,28 @@ impl Port {
             exchange.record().abandoned = true;
             count(&self.counts.timeouts, 1);
         }
+    }
+
+    /// Gives up the publishes of a client whose results are overdue; says whether there were any.
+    pub fn give_up_overdue(&self, client: u8, patience: Duration) -> bool {
+        let now = clock::now();
+        let is_overdue = |exchange: &Exchange| {
+            let sent = exchange.record().sent;
+            exchange.client == Some(client)
+                && exchange.op == Some(Op::Publish)
+                && sent.is_some_and(|sent| sent + patience <= now)
+        };
+        let overdue: Vec<_> = {
+            let protocol = self.protocol.lock();
+            protocol.owed.iter().filter(|(_, exchange)| is_overdue(exchange)).cloned().collect()
+        };
+        for (awaited, exchange) in &overdue {
+            self.give_up_result(exchange);
+            if let (Some(slot), Some(msgid)) = (self.clients.get(usize::from(client)), awaited.msgid) {
+                slot.facts.lock().window.give_back(msgid);
+            }
+        }
+        !overdue.is_empty()
     }
 
     fn forget_result(&self, exchange: &Arc<Exchange>) -> bool {

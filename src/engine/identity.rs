@@ -83,7 +83,7 @@ fn first_word(port: &Port, until: &Until<'_>) -> Result<bool, Error> {
     let mut echoed = false;
     loop {
         let try_until = until.cut(clock::now() + FIRST_TRY);
-        let word = plain("ATE0Q0V1");
+        let word = first_words();
         match port.execute(word, &try_until, Goal::Accepted) {
             Ok(exchange) => {
                 echoed |= exchange.record().echoed;
@@ -120,6 +120,11 @@ fn ask(port: &Port, line: &str, until: &Until<'_>) -> Result<Vec<String>, Error>
     let exchange: Arc<Exchange> = port.execute(plain(line), until, Goal::Accepted)?;
     let lines = exchange.record().lines();
     Ok(lines)
+}
+
+/// Echo off, final results on and in words.
+pub fn first_words() -> Order {
+    plain("ATE0Q0V1")
 }
 
 /// A command line without payload, late result or secret.

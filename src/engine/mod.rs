@@ -5,10 +5,12 @@
 
 mod attach;
 mod baton;
+mod changes;
 pub mod client;
 pub mod clock;
 mod closing;
 mod cmqtt;
+mod cmqtt_settings;
 mod commands;
 mod deadlines;
 mod dial;

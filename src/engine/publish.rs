@@ -103,7 +103,12 @@ impl Client {
             return Ok(msgid);
         }
         let port = self.port();
-        match self.await_window(until)? {
+        let mut place = self.await_window(until)?;
+        if place.is_none() && port.give_up_overdue(self.index, port.patience(self.publish_command(), Some(self.index)))
+        {
+            place = self.slot().facts.lock().window.take(Purpose::Publish);
+        }
+        match place {
             Some(msgid) => Ok(msgid),
             None => {
                 let error = Error::new(Kind::NoAnswer, "five publishes are in flight and none was acknowledged")

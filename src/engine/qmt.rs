@@ -31,6 +31,7 @@ impl Client {
         let until = self.until("AT+QMTOPEN", wait);
         let order = self.order("AT+QMTOPEN", "write", &[text(host), int(port)], None)?;
         self.choose_tls(tls, &until)?;
+        self.ask_for_lengths(&until)?;
         let opened = self.late(order.clone(), &until);
         let stale = matches!(&opened, Err(error) if error.code == Some(OCCUPIED)) && !self.slot().facts.lock().ours;
         let outcome = if stale {
@@ -60,6 +61,24 @@ impl Client {
                     _ => Ok(()),
                 }
             }
+        }
+    }
+
+    /// Received messages announce the length of their payload, so that it may hold anything. A setting the caller made
+    /// stays; old firmware that refuses it is read by quotation marks (FIELD F21).
+    fn ask_for_lengths(&self, until: &Until<'_>) -> Result<(), Error> {
+        let has_lengths = self.dialect().variant_for("AT+QMTCFG", "recv/mode").is_some();
+        // Written before, by the caller or here.
+        let chosen = self.slot().facts.lock().found.contains_key("recv/mode");
+        if !has_lengths || chosen {
+            return Ok(());
+        }
+        match self.write_setting("recv/mode", &[Value::Int(0), Value::Int(1)], until) {
+            Err(error) if error.kind == Kind::CommandRefused => {
+                log::info!(target: "modemrig::engine", "{}: no lengths in messages: {error}", self.port().name);
+                Ok(())
+            }
+            other => other,
         }
     }
 

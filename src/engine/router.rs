@@ -2,16 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::client::ClientState;
 use crate::client::Outcome;
 use crate::dialect::schema::Family;
+use crate::engine::changes::Change;
 use crate::engine::exchange::Exchange;
 use crate::engine::exchange::Piece;
 use crate::engine::line_text;
-use crate::engine::messages::ConnectionLost;
 use crate::engine::messages::Received;
 use crate::engine::messages::TimedEvent;
 use crate::engine::port::CLIENTS;
@@ -41,6 +39,8 @@ pub struct Protocol {
     pub owed: Vec<(Awaited, Arc<Exchange>)>,
     /// Whether it is known whose line is whose.
     pub step: Step,
+    /// The module restarted and has not been told again how to speak.
+    pub revive: bool,
 }
 
 /// What one read amounts to, applied when the protocol lock is free again.
@@ -54,21 +54,18 @@ struct Batch {
     message_count: u64,
 }
 
-/// A change of a client's state.
-enum Change {
-    Ended { client: u8, op: Op, outcome: Outcome },
-    Refused { client: u8 },
-    Freed { client: u8, msgid: u16 },
-    Stored { client: u8 },
-    Lost { client: u8, code: Option<i32>, reported: String, by_restart: bool },
-}
-
 impl Protocol {
     /// A port nobody has spoken on: it may echo.
     pub fn new(grammar: &'static Grammar) -> Protocol {
         let mut settings = Settings::default();
         settings.echo = true;
-        Protocol { te: TeSession::new(grammar, settings), command: None, owed: Vec::new(), step: Step::InStep }
+        Protocol {
+            te: TeSession::new(grammar, settings),
+            command: None,
+            owed: Vec::new(),
+            step: Step::InStep,
+            revive: false,
+        }
     }
 
     /// When the session wants to be asked again.
@@ -331,82 +328,13 @@ impl Port {
         }
         protocol.owed.clear();
         protocol.step.restarted();
+        protocol.revive = true;
+        protocol.te.settings_mut().echo = true;
         let reported = if *event == Event::Gone { "the module switched itself off" } else { "the module restarted" };
         for client in 0..CLIENTS as u8 {
             batch.changes.push(Change::Lost { client, code: None, reported: reported.to_owned(), by_restart: true });
         }
         batch.happened = true;
-    }
-
-    /// Which commands the module has; Quectel's as long as it has not said who it is.
-    pub fn family(&self) -> Family {
-        self.dialect.get().map_or(Family::Qmt, |dialect| dialect.family)
-    }
-
-    fn change(&self, change: Change, now: Instant) {
-        let family = self.family();
-        match change {
-            Change::Ended { client, op, outcome } => {
-                let Some(slot) = self.clients.get(usize::from(client)) else { return };
-                let mut facts = slot.facts.lock();
-                facts.state = ClientState::after(facts.before, op, outcome, family);
-                facts.before = facts.state;
-                if facts.state == ClientState::Connected {
-                    facts.lost = None;
-                    slot.lost.store(false, Ordering::Release);
-                }
-                if facts.state == ClientState::Closed {
-                    facts.window.clear();
-                }
-            }
-            Change::Refused { client } => {
-                let Some(slot) = self.clients.get(usize::from(client)) else { return };
-                let mut facts = slot.facts.lock();
-                facts.state = facts.before;
-            }
-            Change::Freed { client, msgid } => {
-                let Some(slot) = self.clients.get(usize::from(client)) else { return };
-                slot.facts.lock().window.give_back(msgid);
-            }
-            Change::Stored { client } => {
-                let Some(slot) = self.clients.get(usize::from(client)) else { return };
-                slot.stored.store(true, Ordering::Release);
-                slot.messages.wake();
-            }
-            Change::Lost { client, code, reported, by_restart } => {
-                let Some(slot) = self.clients.get(usize::from(client)) else { return };
-                let row = code.and_then(|code| verdict::loss_row(self.dialect.get().copied(), &reported, code));
-                let loss = ConnectionLost {
-                    client,
-                    reported,
-                    code,
-                    meaning: row.map(|row| row.meaning.clone()),
-                    remedy: row.and_then(|row| row.remedy.clone()),
-                    at: self.at(now),
-                };
-                let mut facts = slot.facts.lock();
-                let news = facts.state.can_lose();
-                facts.state = if by_restart { ClientState::Closed } else { ClientState::after_loss(family) };
-                facts.before = facts.state;
-                facts.window.clear();
-                if by_restart {
-                    // Nothing of ours is left on it: settings are not kept over power-down.
-                    facts.ours = false;
-                    facts.acquired = false;
-                    facts.found.clear();
-                    facts.known.clear();
-                }
-                if news {
-                    facts.lost = Some(loss.clone());
-                    slot.lost.store(true, Ordering::Release);
-                }
-                drop(facts);
-                if news {
-                    slot.losses.put(VecDeque::from([loss]));
-                    slot.messages.wake();
-                }
-            }
-        }
     }
 }
 

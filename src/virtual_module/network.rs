@@ -230,8 +230,6 @@ impl Links {
                 && old.options().client_id == options.client_id
                 && old.options().level == options.level
         };
-        // What the session has to send waits for the next pump, whoever asked: an event of this one may have.
-        self.more = true;
         match self.sessions.get_mut(&client).filter(|old| goes_on(old)) {
             Some(session) => session.set_options(options),
             None => drop(self.sessions.insert(client, ClientSession::new(options))),
@@ -242,7 +240,6 @@ impl Links {
     /// The MQTT session of a client that has a connection.
     pub(super) fn session(&mut self, client: u8) -> Option<&mut ClientSession> {
         self.links.get(&client)?;
-        self.more = true;
         self.sessions.get_mut(&client)
     }
 

@@ -185,3 +185,17 @@ fn a_password_is_covered_wherever_a_line_is_shown() {
     assert!(!shown.contains("s3cret-word"), "{shown}");
     assert!(shown.contains("***********"), "{shown}");
 }
+
+#[test]
+fn a_restarted_module_is_told_again_not_to_echo() {
+    let (modem, script) = opened(DIALECT, |_| None);
+    script.say("\r\nRDY\r\n");
+    let deadline = SOON;
+    let events = modem.subscribe();
+    while modem.counters().restarts == 0 {
+        events.take(1, Wait::at_most(deadline)).expect("open");
+    }
+    modem.command("+CSQ", None, Wait::at_most(SOON)).expect("an answer");
+    let lines = script.lines.lock().expect("no panic").clone();
+    assert_eq!(vec!["ATE0Q0V1", "AT+CSQ"], lines[lines.len() - 2..]);
+}
