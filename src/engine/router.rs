@@ -249,12 +249,12 @@ impl Port {
             record.pieces.push(Piece::Final);
             record.final_result = Some((result, now));
         }
+        // SIM7028, 3.2.8: the reason may come behind the refusal; `connect` waits for it.
+        if !accepted && (command.op != Some(Op::Connect) || self.family() != Family::Cmqtt) {
+            protocol.forget(&command);
+        }
         let Some(client) = command.client else { return };
         if !accepted {
-            // SIM7028, 3.2.8: the reason may come behind the refusal; `connect` waits for it.
-            if command.op != Some(Op::Connect) || self.family() != Family::Cmqtt {
-                protocol.forget(&command);
-            }
             batch.changes.push(Change::Refused { client });
         } else if command.op.is_none()
             && let Some(op) = command.effect

@@ -41,7 +41,11 @@ class Bench:
         broker = self.broker
         ports = f"{broker.port}" if broker.tls_port is None else f"{broker.port}:{broker.tls_port}"
         module = modemrig.VirtualModule(
-            slot.known_dialect or "", broker=f"{broker.peer_host}:{ports}", quirks=slot.quirks, imei=slot.imei
+            slot.known_dialect or "",
+            broker=f"{broker.peer_host}:{ports}",
+            quirks=slot.quirks,
+            imei=slot.imei,
+            seed=self.rig.slots.index(slot),
         )
         return self._owned.enter_context(module).path
 

@@ -11,7 +11,6 @@ from typing import Any
 from modemrig.hil.brokers import RigBroker
 from modemrig.hil.wire import Line, arguments
 
-CTRL_Z = b"\x1a"
 CLIENT_ID_AT = {"AT+QMTCONN": 1, "AT+CMQTTACCQ": 1}
 """Commands that name a client id, and which argument it is."""
 TOPICS_FROM = {"AT+QMTSUB": 2, "AT+QMTUNS": 2, "AT+QMTPUB": 4, "AT+QMTPUBEX": 4}
@@ -136,7 +135,7 @@ class _Preparation:
                 content = getattr(self.broker, CERTIFICATE_KEYS[words[0].strip('"')])
                 plan.uploads[words[2].strip('"')] = content or b""
             if name in ("AT+QMTPUB", "AT+QMTPUBEX") and step.payload is not None:
-                step.published = (words[4].strip('"'), step.payload.removesuffix(CTRL_Z))
+                step.published = (words[4].strip('"'), step.payload)
             elif name == "AT+CMQTTTOPIC" and step.payload is not None:
                 topic = step.payload.decode()
             elif name == "AT+CMQTTPAYLOAD" and step.payload is not None:
