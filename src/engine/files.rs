@@ -30,7 +30,10 @@ pub struct FileEntry {
 }
 
 /// What this process stored on which module: no module tells the checksum of a file it has. By IMEI and name.
-static STORED: LazyLock<parking_lot::Mutex<HashMap<(String, String), (usize, u64)>>> = LazyLock::new(Default::default);
+static STORED: LazyLock<parking_lot::Mutex<Stored>> = LazyLock::new(Default::default);
+
+/// Size and digest by IMEI and name.
+type Stored = HashMap<(String, String), (usize, u64)>;
 
 impl Modem {
     /// Puts a file on the module, unless the same content is already there. Says whether it was written.

@@ -57,7 +57,7 @@ pub struct Port {
     /// The clients inside the module.
     pub clients: [ClientSlot; CLIENTS],
     /// Settings of TLS contexts as they were before this program changed them: context, command and key, value.
-    pub found_tls: Lock<IndexMap<(u8, (String, String)), Value>>,
+    pub found_tls: Lock<FoundTls>,
     /// What was said.
     pub talk: Lock<Talk>,
     /// Counts of what happened.
@@ -71,6 +71,9 @@ pub struct Port {
     pub(super) readiness: Readiness,
     ended: OnceLock<Error>,
 }
+
+/// Settings of TLS contexts by context, command and key.
+pub type FoundTls = IndexMap<(u8, (String, String)), Value>;
 
 /// Counts that any thread may add to.
 #[derive(Default)]

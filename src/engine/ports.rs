@@ -54,7 +54,7 @@ pub fn ports() -> Result<Vec<PortEntry>, Error> {
         PortEntry { path, description, usb, serial_number, links, holder }
     });
     let mut entries: Vec<PortEntry> = entries.collect();
-    entries.sort_by(|one, other| natural(&one.path).cmp(&natural(&other.path)));
+    entries.sort_by_key(|entry| natural(&entry.path));
     Ok(entries)
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::engine::baton::Step as Look;
+use crate::engine::baton::Step;
 use crate::engine::clock;
 use crate::engine::port::Port;
 use crate::engine::port::count;
@@ -25,9 +25,9 @@ const QUERIES: [&str; 4] = ["+CMEE", "+CGATT", "+CREG", "+CFUN"];
 
 /// Whether it is known whose line is whose.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Footing {
     /// It is.
-    InStep,
+    Sure,
     /// A command was given up.
     Lost {
         /// Its name.
@@ -57,19 +57,19 @@ pub enum Worth {
     InStep,
 }
 
-impl Step {
+impl Footing {
     /// A prompt came.
     pub fn prompt_seen(&mut self) {
         match self {
-            Step::Lost { counting, .. } => *counting = true,
-            Step::Asking { name, .. } => *self = Step::Lost { name: std::mem::take(name), counting: true },
-            Step::InStep => {}
+            Footing::Lost { counting, .. } => *counting = true,
+            Footing::Asking { name, .. } => *self = Footing::Lost { name: std::mem::take(name), counting: true },
+            Footing::Sure => {}
         }
     }
 
     /// A line of this name came.
     pub fn line_seen(&mut self, name: &str) {
-        if let Step::Asking { marker, answered, .. } = self
+        if let Footing::Asking { marker, answered, .. } = self
             && name == *marker
         {
             *answered = true;
@@ -79,16 +79,16 @@ impl Step {
     /// A final result came.
     pub fn final_seen(&mut self) -> Worth {
         match self {
-            Step::InStep => Worth::Command,
-            Step::Asking { answered: true, .. } => {
-                *self = Step::InStep;
+            Footing::Sure => Worth::Command,
+            Footing::Asking { answered: true, .. } => {
+                *self = Footing::Sure;
                 Worth::InStep
             }
-            Step::Lost { counting, .. } => {
+            Footing::Lost { counting, .. } => {
                 *counting = false;
                 Worth::Past
             }
-            Step::Asking { .. } => Worth::Past,
+            Footing::Asking { .. } => Worth::Past,
         }
     }
 
@@ -103,7 +103,7 @@ impl Step {
 
     /// The module restarted: nothing of the past will come.
     pub fn restarted(&mut self) {
-        *self = Step::InStep;
+        *self = Footing::Sure;
     }
 }
 
@@ -116,7 +116,7 @@ impl Port {
         command.record().abandoned = true;
         protocol.owed.retain(|(_, other)| !std::sync::Arc::ptr_eq(other, &command));
         protocol.te.abandon_command();
-        protocol.step = Step::Lost { name, counting: prompted };
+        protocol.footing = Footing::Lost { name, counting: prompted };
         drop(protocol);
         count(&self.counts.timeouts, 1);
     }
@@ -126,11 +126,11 @@ impl Port {
         let mut tried = 0;
         loop {
             let now = clock::now();
-            let step = self.protocol.lock().step.clone();
-            let (name, counting) = match step {
-                Step::InStep => return Ok(()),
-                Step::Lost { name, counting } => (name, counting),
-                Step::Asking { name, .. } => (name, false),
+            let footing = self.protocol.lock().footing.clone();
+            let (name, counting) = match footing {
+                Footing::Sure => return Ok(()),
+                Footing::Lost { name, counting } => (name, counting),
+                Footing::Asking { name, .. } => (name, false),
             };
             if until.expired(now) {
                 return Err(self.out_of_step(&name, counting, until));
@@ -141,13 +141,13 @@ impl Port {
                 tried += 1;
             }
             let slice = patience.map_or(*until, |at| until.cut(at));
-            let changed = self.wait(&slice, |_| match &self.protocol.lock().step {
-                Step::InStep => Look::Done(()),
-                Step::Lost { counting: false, .. } if counting => Look::Done(()),
-                Step::Lost { counting: true, .. } if !counting => Look::Done(()),
-                _ => Look::NotYet(None),
+            let changed = self.wait(&slice, |_| match &self.protocol.lock().footing {
+                Footing::Sure => Step::Done(()),
+                Footing::Lost { counting: false, .. } if counting => Step::Done(()),
+                Footing::Lost { counting: true, .. } if !counting => Step::Done(()),
+                _ => Step::NotYet(None),
             })?;
-            if changed.is_some() && self.protocol.lock().step == Step::InStep {
+            if changed.is_some() && self.protocol.lock().footing == Footing::Sure {
                 count(&self.counts.resynchronised, 1);
                 log::warn!(target: "modemrig::engine", "{}: back in step after {name} got no answer", self.name);
                 return Ok(());
@@ -169,7 +169,7 @@ impl Port {
             if let Err(error) = protocol.te.send(request, now) {
                 return Err(Error::new(Kind::Internal, format!("a query could not be sent: {error}")));
             }
-            protocol.step = Step::Asking { marker, answered: false, name: name.to_owned() };
+            protocol.footing = Footing::Asking { marker, answered: false, name: name.to_owned() };
             while let Some(more) = protocol.te.poll_transmit() {
                 bytes.extend(more);
             }
@@ -206,28 +206,28 @@ mod tests {
 
     #[test]
     fn finals_before_the_answer_of_the_query_belong_to_the_past() {
-        let mut step = Step::Asking { marker: "+CMEE", answered: false, name: "AT+CSQ".into() };
-        step.line_seen("+CSQ");
-        assert_eq!(Worth::Past, step.final_seen());
-        step.line_seen("+CMEE");
-        assert_eq!(Worth::InStep, step.final_seen());
-        assert_eq!(Worth::Command, step.final_seen());
+        let mut footing = Footing::Asking { marker: "+CMEE", answered: false, name: "AT+CSQ".into() };
+        footing.line_seen("+CSQ");
+        assert_eq!(Worth::Past, footing.final_seen());
+        footing.line_seen("+CMEE");
+        assert_eq!(Worth::InStep, footing.final_seen());
+        assert_eq!(Worth::Command, footing.final_seen());
     }
 
     #[test]
     fn a_module_that_counts_payload_is_left_alone_until_a_final_result() {
-        let mut step = Step::Lost { name: "AT+QMTPUBEX".into(), counting: false };
-        step.prompt_seen();
-        assert_eq!(Step::Lost { name: "AT+QMTPUBEX".into(), counting: true }, step);
-        assert_eq!(Worth::Past, step.final_seen());
-        assert_eq!(Step::Lost { name: "AT+QMTPUBEX".into(), counting: false }, step);
+        let mut footing = Footing::Lost { name: "AT+QMTPUBEX".into(), counting: false };
+        footing.prompt_seen();
+        assert_eq!(Footing::Lost { name: "AT+QMTPUBEX".into(), counting: true }, footing);
+        assert_eq!(Worth::Past, footing.final_seen());
+        assert_eq!(Footing::Lost { name: "AT+QMTPUBEX".into(), counting: false }, footing);
     }
 
     #[test]
     fn a_prompt_during_a_query_stops_the_asking() {
-        let mut step = Step::Asking { marker: "+CMEE", answered: false, name: "AT+QMTPUBEX".into() };
-        step.prompt_seen();
-        assert_eq!(Step::Lost { name: "AT+QMTPUBEX".into(), counting: true }, step);
+        let mut footing = Footing::Asking { marker: "+CMEE", answered: false, name: "AT+QMTPUBEX".into() };
+        footing.prompt_seen();
+        assert_eq!(Footing::Lost { name: "AT+QMTPUBEX".into(), counting: true }, footing);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::engine::port::CLIENTS;
 use crate::engine::port::Port;
 use crate::engine::port::count;
 use crate::engine::reply::LateResult;
-use crate::engine::resync::Step;
+use crate::engine::resync::Footing;
 use crate::engine::resync::Worth;
 use crate::engine::trace::Direction;
 use crate::engine::verdict;
@@ -38,7 +38,7 @@ pub struct Protocol {
     /// Late results owed.
     pub owed: Vec<(Awaited, Arc<Exchange>)>,
     /// Whether it is known whose line is whose.
-    pub step: Step,
+    pub footing: Footing,
     /// The module restarted and has not been told again how to speak.
     pub revive: bool,
 }
@@ -63,7 +63,7 @@ impl Protocol {
             te: TeSession::new(grammar, settings),
             command: None,
             owed: Vec::new(),
-            step: Step::InStep,
+            footing: Footing::Sure,
             revive: false,
         }
     }
@@ -158,7 +158,7 @@ impl Port {
                 return;
             }
             Event::Prompt | Event::Connect => {
-                protocol.step.prompt_seen();
+                protocol.footing.prompt_seen();
                 if let Some(command) = &protocol.command {
                     let mut record = command.record();
                     record.prompted = true;
@@ -168,14 +168,14 @@ impl Port {
                 return;
             }
             Event::Final(result) => {
-                if protocol.step.final_seen_in(&mut protocol.te) == Worth::Command {
+                if protocol.footing.final_seen_in(&mut protocol.te) == Worth::Command {
                     self.finish(protocol, result, now, batch);
                 }
                 batch.happened = true;
                 return;
             }
             Event::Info { ref name, ref line } => {
-                protocol.step.line_seen(name);
+                protocol.footing.line_seen(name);
                 if let Some(command) = &protocol.command {
                     command.record().pieces.push(Piece::Line(line.clone()));
                     return;
@@ -222,11 +222,11 @@ impl Port {
                 }
             }
             Event::Restarted | Event::Gone => self.restarted(protocol, &event, batch),
-            Event::Urc { ref name, .. } => protocol.step.line_seen(name),
+            Event::Urc { ref name, .. } => protocol.footing.line_seen(name),
             Event::Ignored(ref bytes) => {
                 // A final result nobody waits for: of a command that was given up, or a surplus one.
-                if is_final(bytes) && protocol.step != Step::InStep {
-                    protocol.step.final_seen_in(&mut protocol.te);
+                if is_final(bytes) && protocol.footing != Footing::Sure {
+                    protocol.footing.final_seen_in(&mut protocol.te);
                     batch.happened = true;
                 }
                 count(&self.counts.ignored, 1);
@@ -327,7 +327,7 @@ impl Port {
             exchange.record().restarted = true;
         }
         protocol.owed.clear();
-        protocol.step.restarted();
+        protocol.footing.restarted();
         protocol.revive = true;
         protocol.te.settings_mut().echo = true;
         let reported = if *event == Event::Gone { "the module switched itself off" } else { "the module restarted" };

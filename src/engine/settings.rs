@@ -289,7 +289,9 @@ impl Client {
         let inline = payload.iter().all(|byte| !matches!(byte, b'"' | b'\r' | b'\n' | 0 | 0x1a | 0x1b | 0x80..));
         let head = vec![Value::Int(1), Value::Int(qos), Value::Int(retain), Value::Text(topic)];
         let has_willex = self.dialect().variant_for("AT+QMTCFG", "willex").is_some();
-        if inline && !(payload.is_empty() && has_willex) || !has_willex {
+        // An empty message between quotation marks is not what every firmware takes; a length of 0 is (decision 18).
+        let written = !has_willex || (inline && !payload.is_empty());
+        if written {
             let values = head.into_iter().chain([Value::Bytes(payload)]).collect();
             return Ok(("will".to_owned(), values, None));
         }
@@ -304,8 +306,11 @@ impl Client {
     }
 }
 
+/// Topic, payload, QoS, retain.
+pub type WillParts = (String, Vec<u8>, i64, i64);
+
 /// A friendly will taken apart; `None` where it says that there shall be none.
-pub fn will_parts(will: &Value) -> Result<Option<(String, Vec<u8>, i64, i64)>, Error> {
+pub fn will_parts(will: &Value) -> Result<Option<WillParts>, Error> {
     let wrong = || Error::new(Kind::BadValue, format!("will cannot be {will}; allowed: topic, payload, qos, retain"));
     match will {
         Value::Int(0) => Ok(None),

@@ -84,7 +84,7 @@ impl Modem {
             let Some(content) = content else { continue };
             let name = format!("{}mr{index}_{short}.pem", names.storage);
             // Each file has the documented time of one, within the caller's.
-            let left = until.given.then(|| until.deadline).flatten();
+            let left = until.deadline.filter(|_| until.given);
             let left = left.map(|at| at.saturating_duration_since(crate::engine::clock::now()));
             self.upload(&name, content, Wait { timeout: left, interrupt: until.interrupt })?;
             settings.push((key, dialect::Value::from(name)));

@@ -94,7 +94,7 @@ fn a_whole_session_writes_the_documented_lines() {
         "AT+QMTCLOSE=0",
     ];
     assert_eq!(expected, script.heard());
-    assert_eq!(vec![b"\x00\r\nOK\r\n\xff".to_vec()], *script.payloads.lock().expect("no panic"));
+    assert_eq!(vec![b"\x00\r\nOK\r\n\xff".to_vec()], *script.payloads.lock());
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_binary_will_goes_through_the_prompt() {
     let will = Value::List(vec!["w".into(), Value::Bytes(vec![0, 0xff]), 1.into(), 0.into()]);
     client.configure(&[("will".into(), will)], wait()).expect("set");
     assert!(script.heard().contains(&"AT+QMTCFG=\"willex\",0,1,1,0,\"w\",2".to_owned()), "{:?}", script.heard());
-    assert_eq!(vec![vec![0, 0xff]], *script.payloads.lock().expect("no panic"));
+    assert_eq!(vec![vec![0, 0xff]], *script.payloads.lock());
 }
 
 /// A SIMCom module on which everything works at once.

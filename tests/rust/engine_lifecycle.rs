@@ -205,22 +205,17 @@ fn a_transcript_holds_the_talk_without_its_secrets_and_can_be_decoded() {
 
 #[test]
 fn identify_tells_an_at_interface_from_positions() {
-    let port = |text: &'static str| {
-        let (master, slave) = serialport::TTYPort::pair().expect("a pseudo-terminal");
-        let path = serialport::SerialPort::name(&slave).expect("a path");
-        drop(slave);
-        let stop = Arc::new(AtomicBool::new(false));
-        let ended = Arc::clone(&stop);
-        let talker = std::thread::Builder::new().name("talker".into()).spawn(move || talk(master, text, &ended));
-        (path, stop, talker.expect("a thread"))
-    };
-    for (text, expected) in [("$GNGGA,092725.00,4717.11399,N,00833.91590,E,1,08,1.01*5B\r\n", PortKind::Nmea)] {
-        let (path, stop, talker) = port(text);
-        let found = modemrig::engine::identify(&path, Wait::at_most(SOON * 2));
-        stop.store(true, Ordering::Relaxed);
-        talker.join().expect("no panic");
-        assert_eq!(expected, found.expect("bytes came"));
-    }
+    let (master, slave) = serialport::TTYPort::pair().expect("a pseudo-terminal");
+    let path = serialport::SerialPort::name(&slave).expect("a path");
+    drop(slave);
+    let stop = Arc::new(AtomicBool::new(false));
+    let ended = Arc::clone(&stop);
+    let position = "$GNGGA,092725.00,4717.11399,N,00833.91590,E,1,08,1.01*5B\r\n";
+    let talker = std::thread::Builder::new().name("talker".into()).spawn(move || talk(master, position, &ended));
+    let found = modemrig::engine::identify(&path, Wait::at_most(SOON * 2));
+    stop.store(true, Ordering::Relaxed);
+    talker.expect("a thread").join().expect("no panic");
+    assert_eq!(PortKind::Nmea, found.expect("bytes came"));
 }
 
 /// Says the same again and again, as a positioning interface does.

@@ -5,7 +5,6 @@ use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use modemrig::transport::pair::pair;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
+use parking_lot::Mutex;
 
 /// Long enough for any machine, short enough to fail in time.
 pub const SOON: Duration = Duration::from_secs(5);
@@ -54,7 +54,7 @@ impl Script {
     /// The command lines so far, without those of opening.
     pub fn heard(&self) -> Vec<String> {
         let opening = ["ATE0Q0V1", "ATI", "AT+CGSN", "AT+CGMI", "AT+CGMM", "AT+CGMR"];
-        let lines = self.lines.lock().expect("no panic in the script");
+        let lines = self.lines.lock();
         lines.iter().filter(|line| !opening.contains(&line.as_str())).cloned().collect()
     }
 }
@@ -103,14 +103,14 @@ pub fn play(end: PairEnd, mut script: impl FnMut(&str) -> Option<Answer> + Send 
                         break;
                     }
                     let rest = input.split_off(*length);
-                    typed.lock().expect("no panic").push(std::mem::replace(&mut input, rest));
+                    typed.lock().push(std::mem::replace(&mut input, rest));
                     write_all(&line, then.as_bytes());
                     counting = None;
                 }
                 let Some(end) = input.iter().position(|byte| *byte == b'\r') else { break };
                 let rest = input.split_off(end + 1);
                 let command = String::from_utf8_lossy(&std::mem::replace(&mut input, rest)[..end]).into_owned();
-                told.lock().expect("no panic").push(command.clone());
+                told.lock().push(command.clone());
                 match script(&command).unwrap_or_else(|| identify(&command)) {
                     Answer::Say(text) => write_all(&line, text.as_bytes()),
                     Answer::Prompt(length, then) => {
