@@ -225,7 +225,8 @@ fn cmqtt_commands() -> Vec<CommandRule> {
         late("+CMQTTPUB", Op::Publish),
         // With one or two arguments it subscribes what was staged and asks for nothing.
         CommandRule { input: InputRule::Counted { at: 1, least: 3 }, ..late("+CMQTTSUB", Op::Subscribe) },
-        CommandRule { input: InputRule::Counted { at: 1, least: 2 }, ..late("+CMQTTUNSUB", Op::Unsubscribe) },
+        // With two arguments the second is a length, or dup while a topic is staged (decision 8).
+        CommandRule { input: InputRule::CountedOr { at: 1, full: 3 }, ..late("+CMQTTUNSUB", Op::Unsubscribe) },
     ]
 }
 

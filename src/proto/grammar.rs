@@ -128,6 +128,14 @@ pub enum InputRule {
         /// Fewest arguments that make the module ask.
         least: usize,
     },
+    /// As `Counted` with all `full` arguments; with one less the last may be something else than a length, and only the
+    /// module knows.
+    CountedOr {
+        /// Place of the length.
+        at: usize,
+        /// Arguments of the full form.
+        full: usize,
+    },
     /// As `Counted`, when the first argument is this key.
     Keyed {
         /// The key, lower case.
@@ -268,6 +276,10 @@ impl Grammar {
                 number(at).map_or(Asked::Possible, Asked::Counted)
             }
             InputRule::Counted { .. } => Asked::Nothing,
+            InputRule::CountedOr { at, full } if command.args.len() >= full => {
+                number(at).map_or(Asked::Possible, Asked::Counted)
+            }
+            InputRule::CountedOr { .. } => Asked::Possible,
             InputRule::Keyed { key, at } if command.args.first().is_some_and(|arg| arg.is_key(key)) => {
                 number(at).map_or(Asked::Nothing, Asked::Counted)
             }

@@ -22,9 +22,8 @@ def test_example(slot: SlotBench, example: dict[str, Any]) -> None:
     with slot.broker.demanding_certificates(is_mutual(example)) as tls_port:
         plan = prepare(example, slot.document, slot.broker, tls_port, slot.prefix, slot.slot.apn)
         slot.note("section", example["source"])
-        peer = slot.peer().__enter__()
+        peer = slot.peer()
         with contextlib.ExitStack() as stack:
-            stack.callback(peer.__exit__, None, None, None)
             peer.forget(plan.topics, plan.client_ids)
             found = states.reach(slot, plan)
             stack.callback(peer.forget, plan.topics, plan.client_ids)
