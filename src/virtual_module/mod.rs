@@ -144,7 +144,7 @@ impl VirtualModule {
                 host_end = Some(end);
                 line
             }),
-            Endpoint::PairOver(link) => host_line::HostLine::pair(link.clone()).map(|(line, end)| {
+            Endpoint::PairOver(link) => host_line::HostLine::pair(*link).map(|(line, end)| {
                 host_end = Some(end);
                 line
             }),
