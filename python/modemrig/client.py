@@ -278,8 +278,13 @@ class Session:
         # A link that is gone can give nothing back; and what went wrong inside matters more than what then fails here.
         tolerated: type[Exception] = LinkError if error is None else ModemrigError
         with contextlib.suppress(tolerated):
-            if self.client.state == "connected":
-                self.client.disconnect()
+            try:
+                if self.client.state == "connected":
+                    self.client.disconnect()
+            except ModemrigError:
+                # The connection may have been lost in the meantime: then there is nothing to end.
+                if self.client.state == "connected":
+                    raise
         with contextlib.suppress(tolerated):
             self.client.close()
 
