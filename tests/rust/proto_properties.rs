@@ -112,7 +112,7 @@ fn noise(random: &mut Random) -> Vec<u8> {
     for _ in 0..1 + random.below(8) {
         match random.below(8) {
             0 => bytes.extend((0..random.below(9)).map(|_| random.next() as u8)),
-            _ => bytes.extend_from_slice(*random.pick::<&[u8]>(FRAGMENTS)),
+            _ => bytes.extend_from_slice(random.pick::<&[u8]>(FRAGMENTS)),
         }
     }
     bytes
@@ -125,7 +125,7 @@ fn steps(random: &mut Random) -> Vec<Step> {
             0..=2 => {
                 let inputs =
                     [Input::None, Input::ManualPrompt, Input::Prompt(noise(random)), Input::Upload(noise(random))];
-                Step::Send(*random.pick::<&str>(COMMANDS), random.pick(&inputs).clone())
+                Step::Send(random.pick::<&str>(COMMANDS), random.pick(&inputs).clone())
             }
             3 => Step::Payload(noise(random)),
             4 => Step::Wait([1, 25, 1500][random.below(3)]),
@@ -315,7 +315,7 @@ fn what_the_host_end_publishes_is_what_the_module_end_gets() {
                 while let Some(event) = ta.poll_event() {
                     match event {
                         TaEvent::CommandLine(_) => {
-                            ta.prompt_as(*random.pick(&[&b"\r\n> "[..], b"\r\n>", b"\r\n>\r\n"]));
+                            ta.prompt_as(random.pick(&[&b"\r\n> "[..], b"\r\n>", b"\r\n>\r\n"]));
                             ta.expect_payload(PayloadEnd::Counted(payload.len()), echo, None, now);
                         }
                         TaEvent::Payload(bytes) => {
