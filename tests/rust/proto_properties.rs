@@ -315,7 +315,7 @@ fn what_the_host_end_publishes_is_what_the_module_end_gets() {
                 while let Some(event) = ta.poll_event() {
                     match event {
                         TaEvent::CommandLine(_) => {
-                            ta.prompt_as(random.pick(&[&b"\r\n> "[..], b"\r\n>", b"\r\n>\r\n"]));
+                            ta.prompt_as(random.pick::<&[u8]>(&[b"\r\n> ", b"\r\n>", b"\r\n>\r\n"]));
                             ta.expect_payload(PayloadEnd::Counted(payload.len()), echo, None, now);
                         }
                         TaEvent::Payload(bytes) => {
