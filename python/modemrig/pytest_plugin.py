@@ -46,7 +46,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "slot" in metafunc.fixturenames:
         from modemrig.hil.collect import parametrize
 
-        parametrize(metafunc)
+        try:
+            parametrize(metafunc)
+        except pytest.UsageError as error:
+            # Raised here it would count as a broken test file; it ends the run once collection is over.
+            if not hasattr(metafunc.config, "_modemrig_refused"):
+                metafunc.config._modemrig_refused = str(error)  # type: ignore[attr-defined]
+            for name in {"slot", "example"} & set(metafunc.fixturenames):
+                metafunc.parametrize(name, [], indirect=name == "slot")
+
+
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    """End the run with one line, and exit code 4, where the rig or an option makes no sense."""
+    refused = getattr(config, "_modemrig_refused", None)
+    if refused is not None:
+        raise pytest.UsageError(refused)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

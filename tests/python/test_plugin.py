@@ -64,7 +64,7 @@ def test_the_wrong_module_in_a_slot_is_said(suite: pytest.Pytester) -> None:
     with_other = (
         "import modemrig\n"
         "def test_wrong(request):\n"
-        "    with modemrig.VirtualModule('sim7028', broker='127.0.0.1:1', imei='864300000000003') as module:\n"
+        "    with modemrig.VirtualModule('sim7028', broker='127.0.0.1:1', imei='864300000000009') as module:\n"
         "        from modemrig.hil.bench import Bench\n"
         "        from modemrig.rig import BrokerAddress, Rig, Slot\n"
         "        slot = Slot('left', module.path, 'sim7028', imei='490154203237518')\n"
@@ -79,7 +79,7 @@ def test_the_wrong_module_in_a_slot_is_said(suite: pytest.Pytester) -> None:
     result = suite.runpytest_subprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*slot left: the rig says IMEI 490154203237518, the module in it says 864300000000003*"]
+        ["*slot left: the rig says IMEI 490154203237518, the module in it says 864300000000009*"]
     )
 
 
