@@ -47,6 +47,7 @@ test: test-rust test-python ## run all Rust and Python tests
 .PHONY: test-rust
 test-rust: ## run the Rust tests (no Python needed)
 	@echo "==> Rust tests"
+	@cargo test --locked --no-run
 	@cargo test --locked --quiet
 
 .PHONY: test-python
