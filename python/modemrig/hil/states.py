@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
 
+from modemrig.errors import CommandRefused
 from modemrig.hil.bench import SlotBench
 from modemrig.hil.examples import Plan
+from modemrig.hil.wire import arguments, split_fields
 
 WILL_DO = "0123456789"
 """Topic and payload of a message that only has to be there."""
@@ -15,34 +17,54 @@ class StateError(AssertionError):
     """The module could not be brought to the state an example starts from."""
 
 
-def reach(place: SlotBench, plan: Plan) -> dict[str, dict[str, Any]]:
-    """Bring the module to the example's state; returns the settings as they were found."""
-    modem = place.modem
+def as_found(place: SlotBench, plan: Plan) -> dict[str, str]:
+    """What the lines of a plan will change, asked beforehand: the setting, and the line that puts it back. An idle module."""
     to_idle(place)
-    found = modem.client(0).settings() if place.is_qmt else {}
+    lines: dict[str, str] = {}
+    for sent in [line for line, _ in _lines(place, plan)] + [step.send or "" for step in plan.steps]:
+        name, words = arguments(sent)
+        if name == "AT+CGDCONT" and len(words) > 1:
+            setting, values = f"{name}={words[0]}", _row(place, name, words[0])
+            lines.setdefault(setting, ",".join([setting, *values[:2]]))
+        elif name == "AT+CSSLCFG" and len(words) > 2:
+            setting, values = f"{name}={words[0]},{words[1]}", _row(place, name, words[1])
+            position = _position(place, name, words[0].strip('"'))
+            if position < len(values):
+                lines.setdefault(setting, f"{setting},{values[position]}")
+        elif name in ("AT+QMTCFG", "AT+QSSLCFG") and len(words) > 2:
+            setting = f"{name}={words[0]},{words[1]}"
+            reply = place.modem.command(setting)
+            if reply.ok and reply.lines:
+                # The answer repeats the key, that of AT+QSSLCFG also the number of the context.
+                values = split_fields(reply.lines[0])[1 if name == "AT+QMTCFG" else 2 :]
+                lines.setdefault(setting, ",".join([setting, *values]))
+    return lines
+
+
+def reach(place: SlotBench, plan: Plan) -> None:
+    """Bring an idle module to the plan's state."""
+    modem = place.modem
     for name, content in plan.uploads.items():
         modem.upload(name, content)
     for line, payload in _lines(place, plan):
         reply = modem.command(line, payload)
         if not reply.ok:
             raise StateError(f"cannot reach {plan.setup!r}: {reply.line} was answered {list(reply.exchanged)}")
-    return found
 
 
-def leave(place: SlotBench, plan: Plan, found: dict[str, dict[str, Any]]) -> None:
-    """Take the example down: close, restore settings, delete what it uploaded."""
+def leave(place: SlotBench, plan: Plan, found: dict[str, str]) -> None:
+    """Take the example down: close, put back what it changed, delete what it uploaded."""
     modem = place.modem
     to_idle(place)
-    if found:
-        client = modem.client(0)
-        for key, values in client.settings().items():
-            if values != found[key]:
-                changed: dict[str, Any] = {key: tuple(found[key].values())}
-                client.configure(**changed)
+    for setting, line in found.items():
+        if not modem.command(line).ok:
+            place.note("not restored", setting)
     names = list(plan.uploads)
     names += [step.send.split('"')[1] for step in plan.steps if step.send and step.send.startswith("AT+QFUPL=")]
     for name in dict.fromkeys(names):
-        modem.delete_file(name)
+        # An example that failed early uploaded nothing.
+        with contextlib.suppress(CommandRefused):
+            modem.delete_file(name)
 
 
 def to_idle(place: SlotBench) -> None:
@@ -54,6 +76,23 @@ def to_idle(place: SlotBench) -> None:
     elif modem.command("AT+QMTOPEN?").lines:
         modem.command("AT+QMTDISC=0")
         modem.command("AT+QMTCLOSE=0")
+
+
+def _row(place: SlotBench, name: str, number: str) -> list[str]:
+    """What the read form says of one context, behind its number."""
+    for line in place.modem.command(f"{name}?").lines:
+        _, _, values = line.partition(": ")
+        row = split_fields(values)
+        if row[0] == number:
+            return row[1:]
+    return []
+
+
+def _position(place: SlotBench, name: str, key: str) -> int:
+    """Where the read form prints the value of a key, behind the number of the context."""
+    command = next(each for each in place.document["surroundings"] if each["name"] == name)
+    variant = next(each for each in command["variants"] if (each["key"] or "").lower() == key.lower())
+    return int(command["read_reply"][0].index(variant["params"][-1])) - 1
 
 
 def _lines(place: SlotBench, plan: Plan) -> list[tuple[str, bytes | None]]:
@@ -76,7 +115,11 @@ def _lines(place: SlotBench, plan: Plan) -> list[tuple[str, bytes | None]]:
             ("staged", f"AT+CMQTTPAYLOAD=0,{len(WILL_DO)}", WILL_DO.encode()),
         ]
     names = [name for name, _, _ in ladder]
+    # SIM7028 4.2 says in words, and in no line, that nothing may be checked.
+    unchecked = 'AT+CSSLCFG="authmode",0,0'
+    is_silent = not place.is_qmt and plan.needs_tls and not any("CSSLCFG" in (step.send or "") for step in plan.steps)
+    before: list[tuple[str, bytes | None]] = [(unchecked, None)] if is_silent else []
     if plan.setup not in names:
-        return []
+        return before
     last = len(names) - names[::-1].index(plan.setup)
-    return [(line, payload) for _, line, payload in ladder[:last]]
+    return before + [(line, payload) for _, line, payload in ladder[:last]]

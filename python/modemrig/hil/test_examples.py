@@ -25,9 +25,9 @@ def test_example(slot: SlotBench, example: dict[str, Any]) -> None:
         peer = slot.peer()
         with contextlib.ExitStack() as stack:
             peer.forget(plan.topics, plan.client_ids)
-            found = states.reach(slot, plan)
             stack.callback(peer.forget, plan.topics, plan.client_ids)
-            stack.callback(states.leave, slot, plan, found)
+            stack.callback(states.leave, slot, plan, states.as_found(slot, plan))
+            states.reach(slot, plan)
             peer.subscribe(list(dict.fromkeys(step.published[0] for step in plan.steps if step.published)))
             for number, step in enumerate(plan.steps, 1):
                 run_step(slot, plan, number, step, peer)
