@@ -63,10 +63,10 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
         raise pytest.UsageError(refused)
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say which rig, once it is known."""
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say which rig, now that it is known."""
     bench: Bench | None = getattr(config, "_modemrig_bench", None)
-    return None if bench is None else f"rig: {bench}"
+    return [] if bench is None else bench.described()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

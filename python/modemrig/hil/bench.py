@@ -36,6 +36,14 @@ class Bench:
             self._broker = self._owned.enter_context(start_broker(self.rig.broker, self.log_folder))
         return self._broker
 
+    def start_broker(self) -> None:
+        """Start the broker now, so that a rig without one ends the run before the first test.
+
+        Raises:
+            RigError: it cannot be started.
+        """
+        _ = self.broker
+
     def start_module(self, slot: Slot) -> str:
         """Start the virtual module of a slot; returns its port."""
         broker = self.broker
@@ -53,9 +61,11 @@ class Bench:
         """Stop modules and broker."""
         self._owned.close()
 
-    def __str__(self) -> str:
-        slots = ", ".join(f"{place.slot.name} on {place.slot.port}" for place in self.slots)
-        return f"{self.rig.name} ({len(self.slots)} slots: {slots}), {self.broker}"
+    def described(self) -> list[str]:
+        """Rig, broker and slots, a line each."""
+        lines = [f"rig: {self.rig.name}, {len(self.slots)} {'slot' if len(self.slots) == 1 else 'slots'}"]
+        lines += [f"  {place.slot.name}: {place.slot.port}" for place in self.slots]
+        return [*lines, f"broker: {self.broker}", f"transcripts: {self.log_folder}/"]
 
 
 class SlotBench:

@@ -18,10 +18,10 @@ def bench_of(config: pytest.Config) -> Bench:
     if bench is None:
         try:
             bench = Bench(load_rig(option(config, "rig"), option(config, "broker")), option(config, "rig-log"))
+            bench.start_broker()
         except RigError as error:
             raise pytest.UsageError(str(error)) from error
         config._modemrig_bench = bench  # type: ignore[attr-defined]
-        write_header(config, f"rig: {bench}")
     return bench
 
 
@@ -32,14 +32,6 @@ def option(config: pytest.Config, name: str) -> Any:
     ini = name.replace("-", "_")
     given = config.getoption(f"--{name}")
     return given if given is not None else os.environ.get(f"MODEMRIG_{ini.upper()}") or config.getini(ini) or None
-
-
-def write_header(config: pytest.Config, line: str) -> None:
-    """Print above the tests; the rig is only known once a test asked for it."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and config.getoption("verbose") >= 0:
-        reporter.write_line("")
-        reporter.write_line(line)
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
