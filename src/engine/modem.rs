@@ -118,8 +118,18 @@ impl Modem {
         wait: Wait<'_>,
     ) -> Result<Reply, Error> {
         let line = orders::catalogued(self.dialect, name, parameters)?;
-        let order = Order::of_line(line, payload, grammar::any())?;
-        self.run_order(order, wait)
+        let order = Order::of_line(line.clone(), payload, grammar::any())?;
+        let mut reply = self.run_order(order, wait)?;
+        // Where the document prints a second spelling, a module may know only that one (decision 1).
+        let (known, others) = self.dialect.entry(name).map_or(("", &[][..]), |(known, row)| (known, &row.also[..]));
+        for other in others {
+            if reply.error.as_ref().is_none_or(|error| error.kind != Kind::CommandRefused) {
+                break;
+            }
+            let respelled = [other.as_bytes(), &line[known.len()..]].concat();
+            reply = self.run_order(Order::of_line(respelled, payload, grammar::any())?, wait)?;
+        }
+        Ok(reply)
     }
 
     fn run_order(&self, order: Order, wait: Wait<'_>) -> Result<Reply, Error> {

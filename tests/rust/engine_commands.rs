@@ -202,3 +202,24 @@ fn a_restarted_module_is_told_again_not_to_echo() {
     let lines = script.lines.lock().clone();
     assert_eq!(vec!["ATE0Q0V1", "AT+CSQ"], lines[lines.len() - 2..]);
 }
+
+#[test]
+fn a_command_with_two_printed_spellings_is_tried_in_both() {
+    let (modem, script) = opened("bc35g_bc28", |line| match line.split('=').next() {
+        Some("AT+QMTTENAUTH") => say("\r\nERROR\r\n"),
+        Some("AT+QMTENAUTH") => say("\r\nOK\r\n\r\n+QMTTENAUTH: 0,\"s3cret\"\r\n"),
+        _ => None,
+    });
+    let text = |text: &str| modemrig::engine::Value::from(text);
+    let parameters = [
+        ("product_id".to_owned(), text("P")),
+        ("device_name".to_owned(), text("D")),
+        ("client_id".to_owned(), text("P@D")),
+        ("device_secret".to_owned(), text("device-secret")),
+    ];
+    let reply = modem.run("QMTTENAUTH", &parameters, None, Wait::at_most(SOON)).expect("an answer");
+    assert_eq!(Some(0), reply.result.as_ref().map(|result| result.code));
+    let heard: Vec<_> =
+        script.heard().iter().map(|line| line.split('=').next().unwrap_or_default().to_owned()).collect();
+    assert_eq!(vec!["AT+QMTTENAUTH", "AT+QMTENAUTH"], heard);
+}
