@@ -6,13 +6,18 @@
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
+use std::os::fd::FromRawFd;
+use std::os::fd::IntoRawFd;
+use std::os::fd::OwnedFd;
 use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::fcntl::FcntlArg;
 use nix::fcntl::OFlag;
 use nix::libc;
+use nix::sys::termios;
+use nix::sys::termios::ControlFlags;
+use nix::sys::termios::SetArg;
 use parking_lot::Mutex;
 use serialport::SerialPort as _;
 
@@ -33,16 +38,39 @@ pub struct SerialPort {
 }
 
 /// Opens and configures: 8 data bits, no parity, one stop bit, no flow control, raw, for us alone.
+///
+/// One descriptor from the first look to the end: a port that is opened twice is also closed once, and what watches the other
+/// end of a pseudo-terminal would take that for a host that left.
 pub fn open(path: &str, baud: u32) -> Result<SerialPort, OpenFault> {
-    refuse_a_held_port(path)?;
-    let settings = serialport::new(path, baud).dtr_on_open(true).exclusive(true);
-    let port = serialport::TTYPort::open(&settings).map_err(|error| fault_of(path, error))?;
+    let terminal = claim(path)?;
+    make_raw(&terminal).map_err(|error| fault_of_errno(path, error))?;
+    // SAFETY: nobody else owns the descriptor. The crate locks it and sets TIOCEXCL here.
+    let mut port = unsafe { serialport::TTYPort::from_raw_fd(terminal.into_raw_fd()) };
+    if !port.exclusive() {
+        drop(port);
+        return Err(busy(path));
+    }
+    configure(&mut port, baud).map_err(|error| fault_of(path, error))?;
     let descriptor = port.as_raw_fd();
-    // SAFETY: `port` owns the descriptor and outlives this borrow.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    nix::fcntl::fcntl(borrowed, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-        .map_err(|error| OpenFault::Other(error.into()))?;
     Ok(SerialPort { descriptor, port: Mutex::new(port) })
+}
+
+fn make_raw(terminal: &OwnedFd) -> nix::Result<()> {
+    let mut settings = termios::tcgetattr(terminal)?;
+    termios::cfmakeraw(&mut settings);
+    settings.control_flags |= ControlFlags::CREAD | ControlFlags::CLOCAL;
+    termios::tcsetattr(terminal, SetArg::TCSANOW, &settings)
+}
+
+fn configure(port: &mut serialport::TTYPort, baud: u32) -> serialport::Result<()> {
+    port.set_data_bits(serialport::DataBits::Eight)?;
+    port.set_parity(serialport::Parity::None)?;
+    port.set_stop_bits(serialport::StopBits::One)?;
+    port.set_flow_control(serialport::FlowControl::None)?;
+    port.set_baud_rate(baud)?;
+    // A pseudo-terminal has no such line.
+    let _ = port.write_data_terminal_ready(true);
+    Ok(())
 }
 
 impl AsRawFd for SerialPort {
@@ -81,31 +109,31 @@ impl Transport for SerialPort {
     }
 }
 
-/// Looks before the serialport crate opens: its way back from a failed lock takes TIOCEXCL off the true holder.
-fn refuse_a_held_port(path: &str) -> Result<(), OpenFault> {
+/// Opens a port that nobody holds. Looks for a lock first: setting TIOCEXCL and failing then would leave the holder without.
+fn claim(path: &str) -> Result<OwnedFd, OpenFault> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let probe = match nix::fcntl::open(Path::new(path), flags, nix::sys::stat::Mode::empty()) {
-        Ok(probe) => probe,
-        Err(error) => return Err(fault_of_errno(path, error)),
-    };
+    let terminal = nix::fcntl::open(Path::new(path), flags, nix::sys::stat::Mode::empty())
+        .map_err(|error| fault_of_errno(path, error))?;
     let mut exclusive: libc::c_int = 0;
     // SAFETY: the descriptor is open and the pointer leads to a c_int.
-    let asked = unsafe { request::exclusive_flag(probe.as_raw_fd(), &mut exclusive) };
+    let asked = unsafe { request::exclusive_flag(terminal.as_raw_fd(), &mut exclusive) };
     let marked = asked.is_ok() && exclusive != 0;
-    match nix::fcntl::Flock::lock(probe, nix::fcntl::FlockArg::LockExclusiveNonblock) {
-        // A mark without a holder is left over from a program that died; a pseudo-terminal keeps it as long as its other end lives.
-        Ok(lock) if marked => {
-            drop(lock);
-            let holders = holder::holders(path);
-            if holders.iter().any(|holder| !holder.has_the_other_end) {
-                return Err(OpenFault::Busy(holders.into_iter().find(|holder| !holder.has_the_other_end)));
-            }
-            Ok(())
+    let lock = match nix::fcntl::Flock::lock(terminal, nix::fcntl::FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => lock,
+        Err((terminal, nix::errno::Errno::EWOULDBLOCK)) => {
+            drop(terminal); // We are not the holder that is to be named.
+            return Err(busy(path));
         }
-        Ok(_) => Ok(()),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(busy(path)),
-        Err((_, error)) => Err(OpenFault::Other(error.into())),
+        Err((_, error)) => return Err(OpenFault::Other(error.into())),
+    };
+    if marked {
+        // A mark without a holder is left over from a program that died; a pseudo-terminal keeps it as long as its other end lives.
+        let others = holder::holders(path).into_iter().filter(|holder| holder.pid != std::process::id());
+        if let Some(holder) = others.into_iter().find(|holder| !holder.has_the_other_end) {
+            return Err(OpenFault::Busy(Some(holder)));
+        }
     }
+    lock.unlock().map_err(|(_, error)| OpenFault::Other(error.into()))
 }
 
 fn busy(path: &str) -> OpenFault {
