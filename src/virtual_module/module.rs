@@ -92,7 +92,9 @@ impl Module {
             // What the service makes of an event may want to be sent: CONNECT follows the socket's opening.
             let again = !events.is_empty();
             for (client, event) in events {
-                self.service.link(&mut self.device, client, event);
+                if self.device.links.concerns(client) {
+                    self.service.link(&mut self.device, client, event);
+                }
             }
             for shown in self.device.replies.release(now) {
                 self.service.shown(shown);

@@ -4,6 +4,7 @@
 //! made on short-lived threads, which report through a channel and wake the loop.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::net::TcpStream;
@@ -114,6 +115,8 @@ pub(super) struct Links {
     sessions: BTreeMap<u8, ClientSession>,
     dialled: (Sender<Dialled>, Receiver<Dialled>),
     generation: u64,
+    /// Clients whose connection the module itself gave up since the last `pump`: what that told of them is over.
+    given_up: BTreeSet<u8>,
     /// A connection has more to read than one turn allows; no poller tells of bytes that TLS has decrypted already.
     more: bool,
 }
@@ -127,6 +130,7 @@ impl Links {
             sessions: BTreeMap::new(),
             dialled: unbounded(),
             generation: 0,
+            given_up: BTreeSet::new(),
             more: false,
         }
     }
@@ -188,23 +192,26 @@ impl Links {
 
     /// Closes a connection without goodbye of MQTT; nothing more is told of it.
     pub(super) fn close(&mut self, client: u8) {
-        if let Some(mut link) = self.links.remove(&client) {
-            if let Stage::Handshaking(stream) | Stage::Open(stream) = &mut link.stage {
-                forget(&self.poller, stream);
-                stream.close();
-            }
-            if let Some(session) = self.sessions.get_mut(&client) {
-                session.connection_lost();
-            }
-        }
+        self.given_up.insert(client);
+        self.end(client, Stream::close);
     }
 
-    /// The network is gone: every connection ends as if the wire were cut.
+    /// The network is gone: the connection ends as if the wire were cut.
     pub(super) fn cut(&mut self, client: u8) {
+        self.given_up.insert(client);
+        self.end(client, Stream::abort);
+    }
+
+    /// Whether what `pump` told of a client still concerns it.
+    pub(super) fn concerns(&self, client: u8) -> bool {
+        !self.given_up.contains(&client)
+    }
+
+    fn end(&mut self, client: u8, how: impl FnOnce(&mut Stream)) {
         if let Some(mut link) = self.links.remove(&client) {
             if let Stage::Handshaking(stream) | Stage::Open(stream) = &mut link.stage {
                 forget(&self.poller, stream);
-                stream.abort();
+                how(stream);
             }
             if let Some(session) = self.sessions.get_mut(&client) {
                 session.connection_lost();
@@ -269,6 +276,7 @@ impl Links {
     pub(super) fn pump(&mut self, reads: bool, now: Instant) -> Vec<(u8, LinkEvent)> {
         let mut events = Vec::new();
         self.more = false;
+        self.given_up.clear();
         while let Ok(dialled) = self.dialled.1.try_recv() {
             self.dialled(dialled, &mut events);
         }
@@ -277,7 +285,7 @@ impl Links {
             self.pump_one(client, reads, now, &mut events);
             let ended = |event: &(u8, LinkEvent)| matches!(event.1, LinkEvent::Lost(_) | LinkEvent::OpenFailed(_));
             if events[before..].iter().any(ended) {
-                self.close(client);
+                self.end(client, Stream::close);
             }
         }
         events

@@ -111,8 +111,8 @@ impl Settings {
 /// The client or context, and the values behind it.
 fn split<'a, 'b>(call: &'a Matched<'b>) -> Option<(i64, &'a [(&'b str, Value)])> {
     match call.values.split_first() {
-        Some(((_, Value::Int(index)), rest)) => Some((*index, rest)),
-        // Settings without an index, as `AT+QURCCFG="urcport","usbat"`.
+        Some(((_, Value::Int(index)), rest)) if call.variant.params.len() > 1 => Some((*index, rest)),
+        // Settings without an index, as `AT+QURCCFG="urcport","usbat"` and `AT+CMEE=1`.
         _ => Some((0, call.values.as_slice())),
     }
 }

@@ -20,3 +20,9 @@ mod seed_repair;
 mod seeds;
 mod te_session;
 mod vectors;
+#[cfg(feature = "virtual")]
+mod virtual_cmqtt;
+#[cfg(feature = "virtual")]
+mod virtual_host;
+#[cfg(feature = "virtual")]
+mod virtual_qmt;
