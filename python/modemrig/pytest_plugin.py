@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import pytest
 
@@ -17,23 +17,27 @@ if TYPE_CHECKING:
     from modemrig.modem import Modem
 
 OPTIONS = {
-    "rig": ("RIG", "virtual (a slot for each document), virtual:DIALECT, or a rig file", "virtual"),
-    "broker": ("BROKER", "bench, mosquitto, host:port or host:port:tls_port; default: what the rig says", None),
-    "rig-log": ("DIR", "where transcripts go; default: rig-log in the folder pytest was started in", "rig-log"),
+    "rig": ("RIG", "virtual (a slot for each document; the default), virtual:DIALECT, or a rig file"),
+    "broker": ("BROKER", "bench, mosquitto, host:port or host:port:tls_port; default: what the rig says"),
+    "slot": ("NAME", "only this slot; may be given again"),
+    "rig-log": ("DIR", "where transcripts go; default: rig-log in the folder pytest was started in"),
 }
-"""Name, placeholder, help and default; each has a twin in the ini file and in the environment (MODEMRIG_RIG, …)."""
+"""Name, placeholder and help; each has a twin in the ini file and in the environment (MODEMRIG_RIG, …)."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the group ``rig``."""
     group = parser.getgroup("rig", "rigs of cellular modules")
-    for name, (placeholder, text, default) in OPTIONS.items():
+    for name, (placeholder, text) in OPTIONS.items():
         ini = name.replace("-", "_")
         group.addoption(
-            f"--{name}", metavar=placeholder, help=f"{text} (ini: {ini}, environment: MODEMRIG_{ini.upper()})"
+            f"--{name}",
+            metavar=placeholder,
+            action="append" if name == "slot" else "store",
+            help=f"{text} (ini: {ini}, environment: MODEMRIG_{ini.upper()})",
         )
-        parser.addini(ini, text, default=default)
-    group.addoption("--slot", metavar="NAME", action="append", default=[], help="only this slot; may be given again")
+        kind: Literal["args", "string"] = "args" if name == "slot" else "string"
+        parser.addini(ini, text, type=kind, default=[] if name == "slot" else "")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "dialect(*names): only on slots whose module speaks one of these dialects")
 
 
+@pytest.hookimpl(trylast=True)  # so that the slot ends the id of a test, whatever else it takes
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that takes ``slot`` once on every chosen slot."""
     if "slot" in metafunc.fixturenames:
@@ -78,7 +83,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print a line for every slot."""
-    reports = [report for kind in ("passed", "failed", "error") for report in terminalreporter.stats.get(kind, [])]
+    reports = [
+        report for kind in ("passed", "failed", "error", "skipped") for report in terminalreporter.stats.get(kind, [])
+    ]
     if any(name == "slot" for report in reports for name, _ in getattr(report, "user_properties", [])):
         from modemrig.hil.summary import write_summary
 
@@ -97,11 +104,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def slot(request: pytest.FixtureRequest) -> Iterator[SlotBench]:
     """The slot a test runs on: its module, its broker, and a device at the far side of the broker."""
     place: SlotBench = request.param
-    place.use(request.node)
     try:
+        was_told = place.trouble_told
+        if trouble := place.use(request.node):
+            # Once is enough for people; the exit code knows too.
+            (pytest.skip if was_told else _fail)(f"slot {place.slot.name} is out: {trouble}")
         yield place
     finally:
         place.leave()
+
+
+def _fail(reason: str) -> NoReturn:
+    pytest.fail(reason, pytrace=False)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,19 +100,11 @@ def load_rig(rig: str, broker: str | None = None) -> Rig:
     Raises:
         RigError: naming file, line and key.
     """
-    described = _virtual(rig) if rig == "virtual" or rig.startswith(VIRTUAL) else _read(rig)
-    if broker is not None:
-        chosen = broker if broker in OWN_BROKERS else _address("--broker", broker)
-        described = Rig(described.name, described.slots, chosen)
-    if isinstance(described.broker, str):
-        for slot in described.slots:
-            if not slot.is_virtual:
-                raise RigError(
-                    f"{rig}: slot {slot.name!r} is a real port, and no network outside reaches the broker "
-                    f'{described.broker!r} on this machine; write [rig] broker = {{ host = "…" }}, the broker as the '
-                    "module sees it, or pass --broker host:port"
-                )
-    return described
+    chosen = None if broker is None else broker if broker in OWN_BROKERS else _address("--broker", broker)
+    if rig == "virtual" or rig.startswith(VIRTUAL):
+        described = _virtual(rig)
+        return described if chosen is None else replace(described, broker=chosen)
+    return _read(rig, chosen)
 
 
 def _virtual(rig: str) -> Rig:
@@ -127,7 +119,7 @@ def _virtual(rig: str) -> Rig:
     return Rig("virtual", (Slot(dialect, rig),))
 
 
-def _read(path: str) -> Rig:
+def _read(path: str, broker: str | BrokerAddress | None) -> Rig:
     if "://" in path:
         raise RigError(f"--rig {path}: rigs are files, or 'virtual'; {path.split(':')[0]}:// is not supported yet")
     try:
@@ -140,7 +132,7 @@ def _read(path: str) -> Rig:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RigError(f"{path}: {error}") from error
-    return _Reader(path, text).rig(document)
+    return _Reader(path, text).rig(document, broker)
 
 
 def _address(where: str, text: str) -> BrokerAddress:
@@ -148,7 +140,13 @@ def _address(where: str, text: str) -> BrokerAddress:
     numbers = [int(n) for n in match.group("port", "tls") if n is not None] if match else []
     if match is None or not all(0 < number < 65536 for number in numbers):
         raise RigError(f"{where} {text!r}: write bench, mosquitto, host:port or host:port:tls_port")
-    return BrokerAddress(match["host"], numbers[0], numbers[1] if len(numbers) > 1 else None)
+    return BrokerAddress(match["host"].strip("[]"), numbers[0], numbers[1] if len(numbers) > 1 else None)
+
+
+def _known_quirks() -> list[str]:
+    from modemrig import _native
+
+    return [name for name, _ in _native.quirks()]
 
 
 class _Reader:
@@ -159,7 +157,7 @@ class _Reader:
         self.lines = text.splitlines()
         self.folder = Path(path).resolve().parent
 
-    def rig(self, document: dict[str, Any]) -> Rig:
+    def rig(self, document: dict[str, Any], broker: str | BrokerAddress | None) -> Rig:
         self.known("", 0, document, {"rig", "slot"})
         head = self.value("", 0, document, "rig", dict, {})
         self.known("rig", 0, head, {"name", "broker"})
@@ -170,8 +168,20 @@ class _Reader:
         for number, slot in enumerate(slots):
             if slot.name in {other.name for other in slots[:number]}:
                 raise self.error("slot", number, "name", f"{slot.name!r} stands twice")
+            if not slot.is_virtual and slot.port in {other.port for other in slots[:number]}:
+                raise self.error("slot", number, "port", f"{slot.port} stands twice")
         name = self.value("rig", 0, head, "name", str, Path(self.path).stem)
-        return Rig(name, slots, self.broker(head))
+        chosen = self.broker(head) if broker is None else broker
+        for number, slot in enumerate(slots):
+            if isinstance(chosen, str) and not slot.is_virtual:
+                raise self.error(
+                    "slot",
+                    number,
+                    "port",
+                    f"{slot.port} is a real port, and no network outside reaches the broker {chosen!r} on this machine; "
+                    'write [rig] broker = { host = "…" }, the broker as the module sees it, or pass --broker host:port',
+                )
+        return Rig(name, slots, chosen)
 
     def slot(self, number: int, row: dict[str, Any]) -> Slot:
         from modemrig.reference import dialects
@@ -208,6 +218,8 @@ class _Reader:
             raise fail("quirks", "a list of names")
         if quirks and not port.startswith(VIRTUAL):
             raise fail("quirks", f"{port} is a real port; only virtual modules have quirks on demand")
+        if unknown := [quirk for quirk in quirks if quirk not in _known_quirks()]:
+            raise fail("quirks", f"there is no quirk {unknown[0]!r}; there are {', '.join(_known_quirks())}")
         return Slot(name, port, dialect, baud, imei, get("apn", str), tuple(quirks))
 
     def broker(self, head: dict[str, Any]) -> str | BrokerAddress:
@@ -223,26 +235,24 @@ class _Reader:
         numbers = {"port", "tls_port"}
         for key, value in row.items():
             if key not in texts | numbers:
-                raise self.error(
-                    "rig", 0, "broker", f"unknown key {key!r}; known are {', '.join(sorted(texts | numbers))}"
-                )
+                raise self.error("rig.broker", 0, key, f"unknown key; known are {', '.join(sorted(texts | numbers))}")
             if key in texts and not isinstance(value, str):
-                raise self.error("rig", 0, "broker", f"{key}: a text is needed, not {value!r}")
+                raise self.error("rig.broker", 0, key, f"a text is needed, not {value!r}")
             if key in numbers and (type(value) is not int or not 0 < value < 65536):
-                raise self.error("rig", 0, "broker", f"{key}: a port from 1 to 65535 is needed, not {value!r}")
+                raise self.error("rig.broker", 0, key, f"a port from 1 to 65535 is needed, not {value!r}")
         if not row.get("host"):
-            raise self.error("rig", 0, "broker", "host is missing: the broker as the module sees it")
+            raise self.error("rig.broker", 0, "host", "is needed: the broker as the module sees it")
         password = None
         if "password_env" in row:
             password = os.environ.get(row["password_env"])
             if password is None:
-                raise self.error("rig", 0, "broker", f"password_env: the environment has no {row['password_env']}")
+                raise self.error("rig.broker", 0, "password_env", f"the environment has no {row['password_env']}")
         files = {}
         for key in ("ca", "client_cert", "client_key"):
             if key in row:
                 files[key] = self.folder / row[key]
                 if not files[key].is_file():
-                    raise self.error("rig", 0, "broker", f"{key}: there is no file {files[key]}")
+                    raise self.error("rig.broker", 0, key, f"there is no file {files[key]}")
         plain = {key: row[key] for key in ("host", "port", "tls_port", "peer_host", "user") if key in row}
         return BrokerAddress(**plain, password=password, **files)
 
@@ -263,9 +273,10 @@ class _Reader:
         return RigError(f"{self.path}, line {self.line(table, number, key)}, {full}: {message}")
 
     def line(self, table: str, number: int, key: str) -> int:
-        """Where the key stands, else its table, else the first line."""
+        """Where the key stands, else its table, else the first line; a table may also be written into one line."""
         current, found = "", 1
         counts: dict[str, int] = {}
+        parent, _, inline = table.rpartition(".")
         for position, line in enumerate(self.lines, 1):
             if header := re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line):
                 current = header[1]
@@ -274,6 +285,12 @@ class _Reader:
                     found = position if counts[current] == number else found
                 continue
             here = current == table and counts.get(current, 0) == number
-            if here and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            if here and _names(key, line):
+                return position
+            if parent and current == parent and (_names(f"{inline}.{key}", line) or _names(inline, line)):
                 return position
         return found
+
+
+def _names(key: str, line: str) -> bool:
+    return re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line) is not None

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 import modemrig
+from modemrig.hil.bench import Bench
 from modemrig.hil.brokers import RigBroker
 from modemrig.hil.examples import Plan, Received, is_mutual, prepare, upload_checksum, uses_tls
 from modemrig.hil.wire import Line, differences, same
+from modemrig.rig import BrokerAddress, Rig, RigError, Slot
 
 BROKER = RigBroker("b", "10.0.0.9", 2001, 2002, "10.0.0.9", ca=b"CA!", client_cert=b"CERTIFICATE", client_key=b"KEY.")
 
@@ -93,6 +95,37 @@ def test_a_shared_broker_gets_prefixed_names_and_recomputed_lengths() -> None:
 def test_a_topic_that_begins_with_a_dollar_sign_keeps_it() -> None:
     sent = [step.send for step in plan("lte_standard_a", "5.2", "ab-").steps]
     assert 'AT+QMTSUB=0,1,"$aws/ab-things/M26_0206/shadow/update/accepted",1' in sent
+
+
+def test_a_broker_with_users_gets_their_names_and_the_password_is_covered_for_people() -> None:
+    document = modemrig.catalogue("sim7028")
+    row = next(row for row in document["examples"] if row["id"] == "3.2.8")
+    broker = RigBroker("b", "10.0.0.9", 2001, None, "10.0.0.9", "bob", "s3cret")
+    connect, asked = prepare(row, document, broker, None, "", None).steps
+    assert connect.send == 'AT+CMQTTCONNECT=0,"tcp://10.0.0.9:2001",20,1,"bob","s3cret"'
+    assert asked.expect == ['+CMQTTCONNECT: 0,"tcp://10.0.0.9:2001",20,1,"bob","s3cret"', "OK"]
+    assert broker.cover(asked.expect[0]).endswith('"bob","******"')
+    assert "s3cret" not in repr(broker)
+
+
+def test_slots_of_a_rig_never_share_a_prefix() -> None:
+    slots = tuple(Slot(f"slot-{number}", "virtual:sim7028") for number in range(400))
+    bench = Bench(Rig("r", slots), "log")
+    assert len({place.prefix for place in bench.slots}) == len({place.peer_id for place in bench.slots}) == 400
+
+
+def test_a_slot_that_has_the_broker_for_itself_needs_no_prefix() -> None:
+    slot = Slot("s", "virtual:sim7028")
+    assert Bench(Rig("r", (slot,)), "log").slots[0].prefix == ""
+    assert Bench(Rig("r", (slot,), BrokerAddress("broker.lab")), "log").slots[0].prefix != ""
+
+
+def test_a_module_in_two_slots_is_said() -> None:
+    bench = Bench(Rig("r", (Slot("a", "virtual:sim7028"), Slot("b", "virtual:sim7028"))), "log")
+    bench.claim("864300000000003", "a")
+    bench.claim("864300000000003", "a")
+    with pytest.raises(RigError, match=r"slot b: .*864300000000003, is the one of slot a"):
+        bench.claim("864300000000003", "b")
 
 
 def test_uploads_carry_the_certificates_in_use() -> None:

@@ -52,6 +52,16 @@ def place(request: pytest.FixtureRequest) -> Iterator[Any]:
         )
 
 
+@pytest.mark.parametrize("place", ["lte_standard_a", "sim7028"], indirect=True)
+def test_a_file_that_is_there_already_is_seen(place: Any) -> None:
+    name, kept = ("5.2", "UFS:client.pem") if place.is_qmt else ("4.4", "cert.pem")
+    row = next(row for row in place.document["examples"] if row["id"] == name)
+    plan = prepare(row, place.document, BROKER, BROKER.tls_port, "", None)
+    assert states.files_there(place, plan) == []
+    place.modem.upload(kept, b"theirs")
+    assert states.files_there(place, plan) == [kept]
+
+
 @pytest.mark.parametrize(("place", "name", "before", "asked"), CASES, indirect=["place"])
 def test_settings_are_as_they_were(place: Any, name: str, before: list[str], asked: list[str]) -> None:
     for line in before:

@@ -97,3 +97,19 @@ def test_properties_reach_junit(suite: pytest.Pytester) -> None:
     text = (suite.path / "result.xml").read_text(encoding="utf-8")
     for name in ("slot", "dialect", "imei", "firmware", "transcript"):
         assert f'<property name="{name}"' in text
+
+
+def test_the_slot_ends_the_id_whatever_else_a_test_takes(pytester: pytest.Pytester) -> None:
+    lines = ["import pytest", "@pytest.mark.parametrize('n', [1, 2])", "def test_two(slot, n): pass"]
+    pytester.makepyfile("\n".join(lines))
+    result = pytester.runpytest_subprocess("--rig", "virtual:sim7028", "--collect-only", "-q")
+    result.stdout.fnmatch_lines(["*test_two?1-sim7028-sim7028?", "*test_two?2-sim7028-sim7028?"])
+
+
+@pytest.mark.parametrize("where", ["ini", "environment"])
+def test_slots_can_be_chosen_there_too(where: str, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    if where == "ini":
+        suite.makeini("[pytest]\nslot = sim7028 bc35g_bc28\n")
+    else:
+        monkeypatch.setenv("MODEMRIG_SLOT", "sim7028 bc35g_bc28")
+    suite.runpytest_subprocess().assert_outcomes(passed=2)

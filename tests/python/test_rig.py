@@ -70,7 +70,11 @@ def test_a_broker_on_the_command_line_wins(tmp_path: Path, monkeypatch: pytest.M
         ('[[slot]]\nname="s"\nport="/dev/ttyS0"\nquirks=["x"]', 4, ["slot.quirks", "real port"]),
         ('[[slot]]\nname="s"', 1, ["slot.port", "is needed"]),
         ('[[slot]]\nname="a b"\nport="virtual:sim7028"', 2, ["slot.name", "letters"]),
-        ('[rig]\nbroker = { hots = "x" }\n[[slot]]\nname="s"\nport="virtual:sim7028"', 2, ["rig.broker", "hots"]),
+        (
+            '[rig]\nbroker = { hots = "x" }\n[[slot]]\nname="s"\nport="virtual:sim7028"',
+            2,
+            ["rig.broker.hots", "unknown key"],
+        ),
         ('[rig]\nbroker = { host = "x", port = 0 }\n[[slot]]\nname="s"\nport="virtual:sim7028"', 2, ["port", "65535"]),
         (
             '[rig]\nbroker = { host = "x", ca = "no.pem" }\n[[slot]]\nname="s"\nport="virtual:sim7028"',
@@ -82,6 +86,27 @@ def test_a_broker_on_the_command_line_wins(tmp_path: Path, monkeypatch: pytest.M
             2,
             ["password_env", "NOT_THERE"],
         ),
+        (
+            '[rig.broker]\nhost = "x"\ntls_port = "8883"\n[[slot]]\nname="s"\nport="virtual:sim7028"',
+            3,
+            ["rig.broker.tls_port", "a port", "'8883'"],
+        ),
+        (
+            '[rig]\nname = "r"\nbroker.host = "x"\nbroker.ca = 7\n[[slot]]\nname="s"\nport="virtual:sim7028"',
+            4,
+            ["rig.broker.ca", "a text"],
+        ),
+        (
+            '[[slot]]\nname="a"\nport="/dev/ttyUSB2"\n[[slot]]\nname="b"\nport="/dev/ttyUSB2"',
+            6,
+            ["slot.port", "/dev/ttyUSB2 stands twice"],
+        ),
+        (
+            '[[slot]]\nname="s"\nport="virtual:sim7028"\nquirks=["prompt_on_own_line", "nosuch"]',
+            4,
+            ["slot.quirks", "no quirk 'nosuch'", "prompt_on_own_line"],
+        ),
+        ('[[slot]]\nname="s"\nport="/dev/ttyS0"\ndialect="nosuch"', 4, ["slot.dialect", "no dialect 'nosuch'"]),
         ("[rig]\nname = 'x'", 1, ["slot", "at least one"]),
     ],
 )
@@ -107,9 +132,13 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 
 def test_a_real_slot_needs_a_broker_its_network_reaches(tmp_path: Path) -> None:
     path = write(tmp_path, '[[slot]]\nname = "s"\nport = "/dev/ttyUSB2"\n')
-    with pytest.raises(RigError, match=r"slot 's' is a real port.*broker = \{ host"):
+    with pytest.raises(RigError, match=r"line 3, slot.port: /dev/ttyUSB2 is a real port.*broker = \{ host"):
         load_rig(path)
     assert load_rig(path, "192.0.2.1:1883").slots[0].port == "/dev/ttyUSB2"
+
+
+def test_an_address_of_version_6_stands_in_brackets() -> None:
+    assert load_rig("virtual", "[::1]:1883:8883").broker == BrokerAddress("::1", 1883, 8883)
 
 
 @pytest.mark.parametrize("broker", ["", "host", "host:0", "host:99999", "a b:1"])

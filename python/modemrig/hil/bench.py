@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
 import modemrig
+from modemrig.errors import LinkError, ModemrigError
 from modemrig.events import Identity, Reply
 from modemrig.hil.brokers import RigBroker, start_broker
+from modemrig.hil.lock import exclusive
 from modemrig.hil.peer import Peer
 from modemrig.modem import Modem
 from modemrig.reference import catalogue
-from modemrig.rig import Rig, RigError, Slot
+from modemrig.rig import BrokerAddress, Rig, RigError, Slot
 
 OPEN_WITHIN_S = 15.0
+OUT_AFTER = 2
+"""So many times in a row a port may not open before its slot is out: the rest of its tests fails at once."""
 
 
 class Bench:
@@ -28,6 +34,7 @@ class Bench:
         self.slots = [SlotBench(self, slot) for slot in rig.slots]
         self._owned = contextlib.ExitStack()
         self._broker: RigBroker | None = None
+        self._holders: dict[str, str] = {}
 
     @property
     def broker(self) -> RigBroker:
@@ -40,9 +47,43 @@ class Bench:
         """Start the broker now, so that a rig without one ends the run before the first test.
 
         Raises:
-            RigError: it cannot be started.
+            RigError: it cannot be started, or is not to be reached.
         """
-        _ = self.broker
+        broker = self.broker
+        if self.has_foreign_broker:
+            try:
+                with Peer(broker, self.slots[0].peer_id):
+                    pass
+            except OSError as error:
+                raise RigError(f"no broker for the rig {self.rig.name!r}: {error}") from error
+
+    @property
+    def has_foreign_broker(self) -> bool:
+        """Whether others may use the broker too: it was there before this run."""
+        return isinstance(self.rig.broker, BrokerAddress)
+
+    def claim(self, imei: str, slot: str) -> None:
+        """Note which slot a module is in.
+
+        Raises:
+            RigError: it is in another one as well: two ports of one module.
+        """
+        holder = self._holders.setdefault(imei, slot)
+        if holder != slot:
+            raise RigError(
+                f"slot {slot}: the module in it, IMEI {imei}, is the one of slot {holder}: two of its ports?"
+            )
+
+    def prefix(self, slot: Slot) -> str:
+        """What keeps a slot's client ids and topics apart from those of others on the broker."""
+        keys = {each.name: self._key(each) for each in self.rig.slots}
+        length = next(n for n in range(4, 65) if len({key[:n] for key in keys.values()}) == len(keys))
+        return keys[slot.name][:length]
+
+    def _key(self, slot: Slot) -> str:
+        # A module in a slot stays what it is from run to run; a virtual one belongs to this run.
+        where = f"{socket.gethostname()}/{os.getpid() if slot.is_virtual else ''}" if self.has_foreign_broker else ""
+        return hashlib.sha256(f"{where}/{self.rig.name}/{slot.name}".encode()).hexdigest()
 
     def start_module(self, slot: Slot) -> str:
         """Start the virtual module of a slot; returns its port."""
@@ -80,6 +121,11 @@ class SlotBench:
         self._test: Any = None
         self._modem: Modem | None = None
         self._owned = contextlib.ExitStack()
+        self._failures = 0
+        self.trouble: ModemrigError | None = None
+        """Why the slot is out."""
+        self.trouble_told = False
+        """Whether a test failed because of it."""
         self.transcript_path = Path()
         """The file with every byte of the present test."""
 
@@ -94,7 +140,10 @@ class SlotBench:
     def dialect(self) -> str:
         """Which document describes the module; a real one is asked, once."""
         if self._dialect is None:
-            with modemrig.open(self.port, baud=self.slot.baud, timeout_s=OPEN_WITHIN_S) as modem:
+            with (
+                self._taking_turns("asked what it is"),
+                modemrig.open(self.port, baud=self.slot.baud, timeout_s=OPEN_WITHIN_S) as modem,
+            ):
                 self._dialect = modem.dialect
         return self._dialect
 
@@ -115,37 +164,57 @@ class SlotBench:
 
     @property
     def prefix(self) -> str:
-        """In front of client ids and topics where slots share the broker; empty on a rig with a single slot."""
-        if len(self.bench.slots) == 1:
+        """In front of client ids and topics where others share the broker; empty where the slot has it for itself."""
+        if len(self.bench.slots) == 1 and not self.bench.has_foreign_broker:
             return ""
-        return hashlib.sha256(f"{self.bench.rig.name}/{self.slot.name}".encode()).hexdigest()[:4] + "-"
+        return self.bench.prefix(self.slot) + "-"
 
-    def use(self, test: Any) -> None:
-        """A test begins."""
+    @property
+    def peer_id(self) -> str:
+        """The client id of the device at the far side."""
+        return f"peer-{self.bench.prefix(self.slot)}"
+
+    def use(self, test: Any) -> ModemrigError | None:
+        """A test begins; it waits until no other uses the port. Returns why it cannot begin, where the slot is out."""
         self._test = test
         name = re.sub(r"[^\w.+-]+", "-", f"{test.path.stem}-{test.name}").strip("-")
         self.transcript_path = self.bench.log_folder / self.slot.name / f"{name}.jsonl"
         self.note("slot", self.slot.name)
-        self.note("dialect", self.dialect)
-        self.note("transcript", str(self.transcript_path))
+        if self.trouble is None:
+            try:
+                self._owned.enter_context(self._taking_turns(test.name))
+                self.note("dialect", self.dialect)
+            except ModemrigError as error:
+                self.trouble = error
+        self.trouble_told = self.trouble is not None
+        if self.trouble is None:
+            self.note("transcript", str(self.transcript_path))
+        return self.trouble
 
     def leave(self) -> None:
         """A test ends: the module is closed as it was found."""
-        self._owned.close()
         self._modem = None
+        self._owned.close()
 
     @property
     def modem(self) -> Modem:
         """The module, opened for this test with a transcript of its own."""
         if self._modem is None:
             self.transcript_path.parent.mkdir(parents=True, exist_ok=True)
-            modem = modemrig.open(
-                self.port,
-                baud=self.slot.baud,
-                dialect=self.dialect,
-                timeout_s=OPEN_WITHIN_S,
-                transcript=self.transcript_path,
-            )
+            try:
+                modem = modemrig.open(
+                    self.port,
+                    baud=self.slot.baud,
+                    dialect=self.dialect,
+                    timeout_s=OPEN_WITHIN_S,
+                    transcript=self.transcript_path,
+                )
+            except LinkError as error:
+                self._failures += 1
+                if self._failures == OUT_AFTER:
+                    self.trouble, self.trouble_told = error, True
+                raise
+            self._failures = 0
             self._modem = self._owned.enter_context(modem)
             self._check(modem.identity)
             if self.slot.apn is not None:
@@ -154,8 +223,7 @@ class SlotBench:
 
     def peer(self) -> Peer:
         """Another device on the same broker; connected until the test ends."""
-        number = hashlib.sha256(f"{self.bench.rig.name}/{self.slot.name}/peer".encode()).hexdigest()[:8]
-        return self._owned.enter_context(Peer(self.broker, f"peer-{number}"))
+        return self._owned.enter_context(Peer(self.broker, self.peer_id))
 
     def note(self, name: str, value: object) -> None:
         """A fact for the summary and for JUnit."""
@@ -183,6 +251,11 @@ class SlotBench:
             raise RigError(
                 f"slot {self.slot.name}: the rig says IMEI {self.slot.imei}, the module in it says {identity.imei}"
             )
+        self.bench.claim(identity.imei, self.slot.name)
+
+    def _taking_turns(self, purpose: str) -> contextlib.AbstractContextManager[None]:
+        # Nobody else knows the port of a module this run made itself.
+        return contextlib.nullcontext() if self.slot.is_virtual else exclusive(self.slot.port, purpose)
 
     def __repr__(self) -> str:
         return f"<slot {self.slot.name} on {self.slot.port}>"

@@ -55,6 +55,10 @@ class RigBroker:
         tls = f", TLS {self.tls_port}" if self.tls_port else ", no TLS"
         return f"{self.name} at {self.host}:{self.port}{tls}"
 
+    def cover(self, text: str) -> str:
+        """The text with the password covered, for whatever people read."""
+        return text.replace(self.password, "*" * len(self.password)) if self.password else text
+
     @contextlib.contextmanager
     def demanding_certificates(self, demand: bool) -> Iterator[int | None]:
         """The TLS port to use; with ``demand`` one that refuses clients without a certificate, where we can have that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from typing import Any
 
 import pytest
@@ -10,6 +10,8 @@ import pytest
 from modemrig.errors import ModemrigError
 from modemrig.hil.bench import Bench, SlotBench
 from modemrig.rig import RigError, load_rig
+
+DEFAULTS = {"rig": "virtual", "rig-log": "rig-log", "slot": []}
 
 
 def bench_of(config: pytest.Config) -> Bench:
@@ -26,12 +28,21 @@ def bench_of(config: pytest.Config) -> Bench:
 
 
 def option(config: pytest.Config, name: str) -> Any:
-    """Command line before environment before ini file."""
-    import os
+    """Command line before environment before ini file before the default."""
+    given = given_option(config, name)
+    return DEFAULTS.get(name) if given is None else given
 
+
+def given_option(config: pytest.Config, name: str) -> Any:
+    """The same without the default; ``None`` where nobody said anything."""
     ini = name.replace("-", "_")
     given = config.getoption(f"--{name}")
-    return given if given is not None else os.environ.get(f"MODEMRIG_{ini.upper()}") or config.getini(ini) or None
+    if given is not None:
+        return given
+    said: Any = os.environ.get(f"MODEMRIG_{ini.upper()}")
+    if said and name == "slot":
+        said = said.split()
+    return said or config.getini(ini) or None
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
@@ -44,7 +55,11 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         try:
             dialect = place.dialect
         except ModemrigError as error:
-            raise pytest.UsageError(f"slot {place.slot.name}: {error}") from error
+            # One test stands for all there would be; the other slots go on.
+            place.trouble = error
+            values = [place, None] if "example" in metafunc.fixturenames else [place]
+            pairs.append(pytest.param(*values, id=f"unknown-{place.slot.name}"))
+            continue
         if wanted and dialect not in wanted:
             continue
         if "example" in metafunc.fixturenames:
@@ -60,7 +75,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 def chosen_slots(config: pytest.Config, bench: Bench) -> list[SlotBench]:
     """The slots of ``--slot``, else all."""
-    names = config.getoption("--slot")
+    names = option(config, "slot")
     unknown = sorted(set(names) - {place.slot.name for place in bench.slots})
     if unknown:
         known = ", ".join(place.slot.name for place in bench.slots)
@@ -69,12 +84,20 @@ def chosen_slots(config: pytest.Config, bench: Bench) -> list[SlotBench]:
 
 
 def slot_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A scheduler of pytest-xdist that keeps the tests of a slot on one worker."""
-    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-not-found,unused-ignore]
+    """A scheduler of pytest-xdist that keeps the tests of a slot on one worker; none where no rig was asked for."""
+    if not any(given_option(config, name) for name in ("rig", "broker")):
+        return None
+    try:
+        rig = load_rig(option(config, "rig"), option(config, "broker"))
+    except RigError:
+        return None  # the workers say what is wrong with it
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    # The slot's name ends the id of its tests; one name may be the end of another.
+    names = sorted((slot.name for slot in rig.slots), key=len, reverse=True)
 
     class SlotScheduling(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]
         def _split_scope(self, nodeid: str) -> str:
-            match = re.search(r"\[(?:.*-)?([^\[\]-]+)\]$", nodeid)
-            return match[1] if match else nodeid
+            return next((name for name in names if nodeid.endswith((f"-{name}]", f"[{name}]"))), nodeid)
 
     return SlotScheduling(config, log)

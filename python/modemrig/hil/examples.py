@@ -64,6 +64,12 @@ class Plan:
     needs_tls: bool = False
     is_mutual: bool = False
 
+    @property
+    def files(self) -> list[str]:
+        """Files it puts on the module, beforehand and in its steps."""
+        typed = [step.send.split('"')[1] for step in self.steps if step.send and step.send.startswith("AT+QFUPL=")]
+        return list(dict.fromkeys([*self.uploads, *typed]))
+
 
 def uses_tls(example: dict[str, Any]) -> bool:
     """Whether an example connects with TLS."""
@@ -227,7 +233,7 @@ class _Preparation:
         )
         text = re.sub(r'"tcp://[^":]+:(1883|8883)"', lambda m: f'"tcp://{host}:{self.ports[int(m[1])]}"', text)
         if self.broker.user is not None and re.match(
-            r'AT\+(QMTCONN=\d+,"[^"]*"|CMQTTCONNECT=\d+,"[^"]*",\d+,\d)$', text
+            r'(AT\+QMTCONN=\d+,"[^"]*"|(AT\+CMQTTCONNECT=|\+CMQTTCONNECT: )\d+,"[^"]*",\d+,\d)$', text
         ):
             text += f',"{self.broker.user}","{self.broker.password or ""}"'
         if self.apn is not None and text.startswith("AT+CGDCONT="):

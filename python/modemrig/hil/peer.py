@@ -22,7 +22,7 @@ class Peer:
     def __init__(self, broker: RigBroker, client_id: str) -> None:
         self.broker = broker
         self.received: queue.Queue[tuple[str, bytes]] = queue.Queue()
-        self._acknowledged: dict[int, threading.Event] = {}
+        self._subscribed: queue.Queue[tuple[int, list[bool]]] = queue.Queue()
         self._connected = threading.Event()
         self._reason: Any = None
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311)
@@ -33,11 +33,15 @@ class Peer:
         self._client.on_subscribe = self._on_subscribe
 
     def __enter__(self) -> Peer:
-        self._client.connect(self.broker.peer_host, self.broker.port, keepalive=60)
+        address = f"{self.broker.peer_host}:{self.broker.port}"
+        try:
+            self._client.connect(self.broker.peer_host, self.broker.port, keepalive=60)
+        except OSError as error:
+            raise ConnectionError(f"this machine does not reach {address}: {error.strerror or error}") from error
         self._client.loop_start()
         if not self._connected.wait(WITHIN_S) or self._reason != 0:
             self.__exit__(None, None, None)
-            raise ConnectionError(f"the peer cannot connect to {self.broker}: {self._reason or 'no answer'}")
+            raise ConnectionError(f"{address} does not accept this machine as a client: {self._reason or 'no answer'}")
         return self
 
     def __exit__(
@@ -50,19 +54,27 @@ class Peer:
         """Listen to these topics; returns once the broker agreed."""
         if not topics:
             return
-        event = threading.Event()
         result, mid = self._client.subscribe([(topic, 2) for topic in topics])
         if result != paho.MQTT_ERR_SUCCESS or mid is None:
             raise ConnectionError(f"the peer cannot subscribe: {paho.error_string(result)}")
-        if not self._acknowledged.setdefault(mid, event).wait(WITHIN_S):
-            raise TimeoutError(f"the broker did not answer the peer's subscription to {topics}")
+        answered = None
+        while answered != mid:
+            try:
+                answered, refused = self._subscribed.get(timeout=WITHIN_S)
+            except queue.Empty:
+                raise TimeoutError(f"the broker did not answer the peer's subscription to {topics}") from None
+        if any(refused):
+            raise ConnectionError(f"the broker refuses the peer's subscription to {topics}")
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> None:
         """Publish and wait until the broker has it."""
-        self._client.publish(topic, payload, qos=qos, retain=retain).wait_for_publish(WITHIN_S)
+        sent = self._client.publish(topic, payload, qos=qos, retain=retain)
+        sent.wait_for_publish(WITHIN_S)
+        if not sent.is_published():
+            raise TimeoutError(f"the broker did not take what the peer published to {topic!r}")
 
-    def expect(self, topic: str, payload: bytes) -> None:
-        """Wait until exactly this arrives; what arrives before it is shown if it does not.
+    def expect(self, topic: str, payload: bytes, where: str) -> None:
+        """Wait until exactly this arrives; what arrives before it is shown if it does not, and where in the test that was.
 
         Raises:
             AssertionError: it did not arrive in time.
@@ -74,7 +86,7 @@ class Peer:
                 got = self.received.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 raise AssertionError(
-                    f"what the module published did not arrive at the other client within {WITHIN_S:g} s\n"
+                    f"{where}\n  what the module published did not arrive at the other client within {WITHIN_S:g} s\n"
                     f"  expected  {topic!r} {payload!r}\n  arrived   {seen or 'nothing'}"
                 ) from None
             if got == (topic, payload):
@@ -96,5 +108,5 @@ class Peer:
     def _on_message(self, _client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:
         self.received.put((message.topic, bytes(message.payload)))
 
-    def _on_subscribe(self, _client: Any, _userdata: Any, mid: int, _codes: Any, _properties: Any) -> None:
-        self._acknowledged.setdefault(mid, threading.Event()).set()
+    def _on_subscribe(self, _client: Any, _userdata: Any, mid: int, codes: Any, _properties: Any) -> None:
+        self._subscribed.put((mid, [code.is_failure for code in codes]))

@@ -41,6 +41,14 @@ def as_found(place: SlotBench, plan: Plan) -> dict[str, str]:
     return lines
 
 
+def files_there(place: SlotBench, plan: Plan) -> list[str]:
+    """Files of the plan that are on the module already, which the plan would overwrite and delete."""
+    if not plan.files:
+        return []
+    there = {file.name.removeprefix("UFS:") for file in place.modem.files()}
+    return [name for name in plan.files if name.removeprefix("UFS:") in there]
+
+
 def reach(place: SlotBench, plan: Plan) -> None:
     """Bring an idle module to the plan's state."""
     modem = place.modem
@@ -49,7 +57,8 @@ def reach(place: SlotBench, plan: Plan) -> None:
     for line, payload in _lines(place, plan):
         reply = modem.command(line, payload)
         if not reply.ok:
-            raise StateError(f"cannot reach {plan.setup!r}: {reply.line} was answered {list(reply.exchanged)}")
+            answer = place.broker.cover(str(list(reply.exchanged)))
+            raise StateError(f"cannot reach {plan.setup!r}: {reply.line} was answered {answer}")
 
 
 def leave(place: SlotBench, plan: Plan, found: dict[str, str]) -> None:
@@ -59,9 +68,7 @@ def leave(place: SlotBench, plan: Plan, found: dict[str, str]) -> None:
     for setting, line in found.items():
         if not modem.command(line).ok:
             place.note("not restored", setting)
-    names = list(plan.uploads)
-    names += [step.send.split('"')[1] for step in plan.steps if step.send and step.send.startswith("AT+QFUPL=")]
-    for name in dict.fromkeys(names):
+    for name in plan.files:
         # An example that failed early uploaded nothing.
         with contextlib.suppress(CommandRefused):
             modem.delete_file(name)

@@ -13,6 +13,7 @@ class SlotSummary:
     facts: dict[str, str] = field(default_factory=dict)
     passed: int = 0
     failed: int = 0
+    skipped: int = 0
     slowest: tuple[float, str] = (-1.0, "nothing was timed")
     """Share of the documented maximum, and the answer in words."""
 
@@ -22,6 +23,8 @@ class SlotSummary:
             self.passed += 1
         elif report.failed:
             self.failed += 1
+        elif report.skipped:
+            self.skipped += 1
         for name, value in report.user_properties:
             if name != "response":
                 self.facts[name] = str(value)
@@ -40,20 +43,26 @@ def write_summary(reporter: Any, reports: list[Any]) -> None:
         if "slot" in properties:
             slots.setdefault(str(properties["slot"]), SlotSummary()).add(report)
     reporter.section("slots")
-    rows: list[tuple[str, ...]] = [
-        ("slot", "dialect", "module", "firmware", "IMEI", "passed", "failed", "slowest answer, against its maximum")
-    ]
+    about = ["dialect", "module", "firmware", "IMEI"]
+    rows = [["slot", *about, "passed", "failed", "skipped", "slowest answer, against its maximum"]]
     for name, slot in slots.items():
-        facts = [slot.facts.get(fact, "?") for fact in ("dialect", "module", "firmware", "imei")]
-        rows.append((name, *facts, str(slot.passed), str(slot.failed), slot.slowest[1]))
+        facts = [slot.facts.get(fact.lower(), "?") for fact in about]
+        counts = [str(count) for count in (slot.passed, slot.failed, slot.skipped)]
+        rows.append([name, *facts, *counts, slot.slowest[1]])
     if all(row[0] == row[1] for row in rows[1:]):  # the slots of a virtual rig are named after their dialects
-        rows = [(row[0], *row[2:]) for row in rows]
+        _drop(rows, "dialect")
+    if not any(slot.skipped for slot in slots.values()):
+        _drop(rows, "skipped")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    failed_at = len(rows[0]) - 2
-    for number, row in enumerate(rows):
+    good = [slot.passed > 0 and slot.failed == 0 for slot in slots.values()]
+    for row, markup in zip(rows, [{"bold": True}, *({"green" if fine else "red": True} for fine in good)], strict=True):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        markup = {"bold": True} if number == 0 else {"green": True} if row[failed_at] == "0" else {"red": True}
         reporter.write_line(line, **markup)
+
+
+def _drop(rows: list[list[str]], column: str) -> None:
+    at = rows[0].index(column)
+    rows[:] = [[*row[:at], *row[at + 1 :]] for row in rows]
 
 
 def _duration(seconds: float) -> str:

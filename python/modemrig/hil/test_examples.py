@@ -12,6 +12,8 @@ from modemrig.hil.peer import Peer
 from modemrig.hil.wire import differences
 
 MESSAGE_WITHIN_S = 10.0
+TROUBLE = ("lost", "ping", "restarted")
+"""What a module says unasked when something went wrong."""
 
 
 def test_example(slot: SlotBench, example: dict[str, Any]) -> None:
@@ -22,6 +24,10 @@ def test_example(slot: SlotBench, example: dict[str, Any]) -> None:
     with slot.broker.demanding_certificates(is_mutual(example)) as tls_port:
         plan = prepare(example, slot.document, slot.broker, tls_port, slot.prefix, slot.slot.apn)
         slot.note("section", example["source"])
+        if there := states.files_there(slot, plan):
+            pytest.skip(
+                f"{', '.join(there)} on the module would be overwritten; if nobody needs it, modem.delete_file()"
+            )
         peer = slot.peer()
         with contextlib.ExitStack() as stack:
             peer.forget(plan.topics, plan.client_ids)
@@ -29,8 +35,11 @@ def test_example(slot: SlotBench, example: dict[str, Any]) -> None:
             stack.callback(states.leave, slot, plan, states.as_found(slot, plan))
             states.reach(slot, plan)
             peer.subscribe(list(dict.fromkeys(step.published[0] for step in plan.steps if step.published)))
+            unasked = slot.modem.events(timeout_s=0.0)
             for number, step in enumerate(plan.steps, 1):
                 run_step(slot, plan, number, step, peer)
+            trouble = [event for event in unasked if event.kind in TROUBLE]
+            assert not trouble, f"no example speaks of these; transcript: {slot.transcript_path}"
 
 
 def run_step(slot: SlotBench, plan: Plan, number: int, step: Step, peer: Peer) -> None:
@@ -43,10 +52,11 @@ def run_step(slot: SlotBench, plan: Plan, number: int, step: Step, peer: Peer) -
         difference = differences(step.expect, list(reply.exchanged))
         if difference is not None:
             typed = "" if step.payload is None else f"\n  typed {step.payload!r}"
-            pytest.fail(f"{where}\n  sent  {reply.line}{typed}\n{difference}", pytrace=False)
+            shown = slot.broker.cover(f"{where}\n  sent  {reply.line}{typed}\n{difference}")
+            pytest.fail(shown, pytrace=False)
         slot.judge_time(reply)
     if step.published is not None:
-        peer.expect(*step.published)
+        peer.expect(*step.published, where)
     for expected in step.received:
         expect_message(slot, where, expected)
 

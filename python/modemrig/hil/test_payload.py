@@ -34,7 +34,7 @@ def test_payload_goes_out_and_comes_back(slot: SlotBench, name: str, qos: int) -
     with client.session(slot.broker.host, slot.broker.port, client_id, username=user, password=password) as session:
         session.subscribe({topic: 2})
         session.publish(topic, payload, qos=qos).wait()
-        peer.expect(topic, payload)
+        peer.expect(topic, payload, f"transcript: {slot.transcript_path}")
         message = next(session.messages(timeout_s=10.0), None)
         assert message is not None, f"nothing came back; transcript: {slot.transcript_path}"
         assert (message.topic, message.payload) == (topic, payload), f"transcript: {slot.transcript_path}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 PLACEHOLDER = re.compile(r"<\w+>")
@@ -53,16 +54,16 @@ def same(expected: str, got: str) -> bool:
     )
 
 
-def differences(expected: list[str], got: list[str]) -> str | None:
+def differences(expected: list[str], got: list[str], alike: Callable[[str, str], bool] = same) -> str | None:
     """``None`` where every line came, in this order and no other; else both sides, line by line."""
-    if len(expected) == len(got) and all(same(e, g) for e, g in zip(expected, got, strict=True)):
+    if len(expected) == len(got) and all(alike(e, g) for e, g in zip(expected, got, strict=True)):
         return None
     width = max([len(line) for line in expected] + [8])
     rows = [f"    {'expected':{width}}   received"]
     for number in range(max(len(expected), len(got))):
         want = expected[number] if number < len(expected) else ""
         have = got[number] if number < len(got) else ""
-        mark = "  " if want and have and same(want, have) else "≠ "
+        mark = "  " if want and have and alike(want, have) else "≠ "
         rows.append(f"  {mark}{want:{width}}   {have}")
     return "\n".join(rows)
 
