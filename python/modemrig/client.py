@@ -107,8 +107,13 @@ class Client:
         return self._native.settings(timeout_s)
 
     def setting(self, name: str, *, timeout_s: float | None = None) -> Any:
-        """Ask for one setting by documented key (its parameters), or for one value by parameter or common name."""
+        """Ask for one setting by documented key (its parameters), or for one value by parameter or common name.
+
+        A value that does not apply now, as the QoS of a will that is switched off, is ``None``.
+        """
         values = self._native.setting(name, timeout_s)
+        if not values and name not in self._modem.setting_names():
+            return None
         return values[name] if list(values) == [name] else values
 
     def open(self, host: str, port: int, tls: Tls | int | None = None, *, timeout_s: float | None = None) -> None:
@@ -157,6 +162,8 @@ class Client:
         Raises:
             BrokerRefused: a topic filter was refused (128).
         """
+        if not isinstance(topics, Mapping):
+            raise TypeError(f"topics is a dictionary of QoS by topic filter, not {type(topics).__name__}")
         return dict(self._native.subscribe(list(topics.items()), timeout_s))
 
     def unsubscribe(self, topics: Iterable[str], *, timeout_s: float | None = None) -> None:
@@ -294,7 +301,13 @@ class Session:
 
 
 def _bytes(payload: Payload) -> bytes:
-    return payload.encode() if isinstance(payload, str) else bytes(payload)
+    if isinstance(payload, str):
+        return payload.encode()
+    try:
+        # Not bytes(payload): of a number that would be so many zero bytes.
+        return bytes(memoryview(payload))
+    except TypeError:
+        raise TypeError(f"a payload is bytes or str, not {type(payload).__name__}") from None
 
 
 def _outgoing(topic: str, payload: Payload, qos: int = 0, retain: bool = False) -> tuple[str, bytes, int, bool]:

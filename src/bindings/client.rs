@@ -86,7 +86,7 @@ impl NativeClient {
     fn subscribe(
         &self,
         py: Python<'_>,
-        topics: Vec<(String, u8)>,
+        topics: Vec<(String, i64)>,
         timeout_s: Option<f64>,
     ) -> PyResult<Vec<(String, Option<u8>)>> {
         wait::blocking(py, timeout_s, |wait| self.client.subscribe(&topics, wait))
@@ -103,7 +103,7 @@ impl NativeClient {
         py: Python<'_>,
         topic: String,
         payload: Vec<u8>,
-        qos: u8,
+        qos: i64,
         retain: bool,
         timeout_s: Option<f64>,
     ) -> PyResult<NativeReceipt> {
@@ -115,7 +115,7 @@ impl NativeClient {
     fn publish_many(
         &self,
         py: Python<'_>,
-        messages: Vec<(String, Vec<u8>, u8, bool)>,
+        messages: Vec<(String, Vec<u8>, i64, bool)>,
         timeout_s: Option<f64>,
     ) -> PyResult<Vec<NativeReceipt>> {
         let messages: Vec<Outgoing> = messages

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::bindings::client::NativeClient;
+use crate::bindings::errors;
 use crate::bindings::events::Events;
 use crate::bindings::events::Inbox;
 use crate::bindings::logging;
@@ -46,13 +47,17 @@ impl NativeModem {
     fn open(
         py: Python<'_>,
         target: &str,
-        baud: u32,
+        baud: i64,
         dialect: Option<String>,
         timeout_s: Option<f64>,
         transcript: Option<PathBuf>,
         shown_as: Option<String>,
     ) -> PyResult<NativeModem> {
         logging::install(py)?;
+        let Some(baud) = u32::try_from(baud).ok().filter(|baud| *baud > 0) else {
+            let message = format!("baud cannot be {baud}; allowed: bits per second, at least 1");
+            return Err(errors::exception(py, Error::new(Kind::BadValue, message)));
+        };
         let options = OpenOptions { baud, dialect, transcript, shown_as, ..OpenOptions::default() };
         let modem = wait::blocking(py, timeout_s, |wait| Modem::open(target, options, wait))?;
         let inboxes = (0..modem.clients()).map(|_| Arc::default()).collect();
@@ -104,9 +109,9 @@ impl NativeModem {
         wait::blocking(py, timeout_s, |wait| self.modem.run(name, &parameters, payload, wait)).map(PyReply::from)
     }
 
-    fn client(&self, py: Python<'_>, index: u8) -> PyResult<NativeClient> {
+    fn client(&self, py: Python<'_>, index: i64) -> PyResult<NativeClient> {
         let client = wait::brief(py, || self.modem.client(index))?;
-        let inbox = self.inboxes.get(usize::from(index)).cloned().unwrap_or_default();
+        let inbox = self.inboxes.get(usize::from(client.index())).cloned().unwrap_or_default();
         Ok(NativeClient::new(client, inbox))
     }
 

@@ -51,7 +51,7 @@ pub struct Outgoing {
     /// Any bytes.
     pub payload: Vec<u8>,
     /// Quality of service.
-    pub qos: u8,
+    pub qos: i64,
     /// Kept by the broker.
     pub retain: bool,
 }
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Subscribes; returns the granted QoS of each topic, 128 for a refused one; `None` where the module does not say.
-    pub fn subscribe(&self, topics: &[(String, u8)], wait: Wait<'_>) -> Result<Vec<(String, Option<u8>)>, Error> {
+    pub fn subscribe(&self, topics: &[(String, i64)], wait: Wait<'_>) -> Result<Vec<(String, Option<u8>)>, Error> {
         match self.family() {
             Family::Qmt => self.qmt_subscribe(topics, wait),
             Family::Cmqtt => self.cmqtt_subscribe(topics, wait),

@@ -44,6 +44,9 @@ pub(crate) const KEEP_ALIVE_S: i64 = 120;
 /// `pub_timeout` of AT+CMQTTPUB: the smallest it takes.
 const PUB_TIMEOUT_S: i64 = 60;
 
+/// The setting that says whether payloads must be UTF-8; it can be written without a connection only.
+const UTF8_CHECK: &str = "checkUTF8";
+
 impl Client {
     pub(crate) fn cmqtt_open(&self, host: &str, port: u16, tls: Option<u8>, wait: Wait<'_>) -> Result<(), Error> {
         let until = self.until("AT+CMQTTSTART", wait);
@@ -131,6 +134,9 @@ impl Client {
             self.accepted(order, &until)?;
         }
         self.apply_wishes(&wishes, &until)?;
+        if !wishes.contains_key(UTF8_CHECK) {
+            self.allow_any_bytes(&until)?;
+        }
         let exchange = self.port().execute(connect, &until, Goal::Complete)?;
         self.port().verdict(&exchange).map_or(Ok(()), Err)
     }
@@ -153,6 +159,17 @@ impl Client {
         facts.state = ClientState::Open;
         facts.before = ClientState::Open;
         Ok(())
+    }
+
+    /// A payload may hold any bytes, unless whoever configures the client wants them checked.
+    fn allow_any_bytes(&self, until: &Until<'_>) -> Result<(), Error> {
+        match self.write_setting(UTF8_CHECK, &[Value::Int(0)], until) {
+            Err(error) if error.kind == Kind::CommandRefused => {
+                log::info!(target: "modemrig::engine", "{}: payloads of client {} must be UTF-8: {error}", self.port().name, self.index);
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     fn apply_wishes(&self, wishes: &IndexMap<String, Value>, until: &Until<'_>) -> Result<(), Error> {
@@ -213,7 +230,7 @@ impl Client {
 
     pub(crate) fn cmqtt_subscribe(
         &self,
-        topics: &[(String, u8)],
+        topics: &[(String, i64)],
         wait: Wait<'_>,
     ) -> Result<Vec<(String, Option<u8>)>, Error> {
         let until = self.until("AT+CMQTTSUB", wait);

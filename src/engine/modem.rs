@@ -140,8 +140,9 @@ impl Modem {
     }
 
     /// One of the module's clients.
-    pub fn client(&self, index: u8) -> Result<Client, Error> {
-        if index < self.clients() {
+    pub fn client(&self, index: impl Into<i64>) -> Result<Client, Error> {
+        let index = index.into();
+        if let Some(index) = u8::try_from(index).ok().filter(|index| *index < self.clients()) {
             return Ok(Client { modem: self.clone(), index });
         }
         let last = self.clients().saturating_sub(1);

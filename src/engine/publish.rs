@@ -26,6 +26,7 @@ const PROMPT_MARGIN: Duration = Duration::from_secs(5);
 impl Client {
     /// Hands one message to the module and returns without waiting for the broker; waits for room in the window of five.
     pub fn publish(&self, message: &Outgoing, wait: Wait<'_>) -> Result<Receipt, Error> {
+        self.check_message(message)?;
         let until = self.publish_until(wait);
         match self.family() {
             Family::Qmt => self.qmt_publish(message, &until),
@@ -57,6 +58,7 @@ impl Client {
     }
 
     fn check_message(&self, message: &Outgoing) -> Result<(), Error> {
+        check_topic_name(&message.topic)?;
         match self.family() {
             Family::Qmt => self.qmt_publish_order(message, u16::from(message.qos > 0)).map(|_| ()),
             Family::Cmqtt => self.cmqtt_check(message),
@@ -89,7 +91,6 @@ impl Client {
     }
 
     fn qmt_publish(&self, message: &Outgoing, until: &Until<'_>) -> Result<Receipt, Error> {
-        self.check_message(message)?;
         let msgid = if message.qos == 0 { 0 } else { self.window_place(until)? };
         let sent = self.qmt_publish_order(message, msgid).and_then(|order| self.hand_over(order, msgid, until));
         if sent.is_err() && msgid != 0 {
@@ -154,6 +155,15 @@ impl Client {
     }
 }
 
+/// A message goes to one topic: a wildcard or an empty name is nobody's (MQTT 3.1.1, 4.7).
+fn check_topic_name(topic: &str) -> Result<(), Error> {
+    if !topic.is_empty() && !topic.contains(['+', '#']) {
+        return Ok(());
+    }
+    let message = format!("topic cannot be {topic:?}; allowed: a name of at least one character, without + and #");
+    Err(Error::new(Kind::BadValue, message).with_source("MQTT 3.1.1, 4.7.1 and 4.7.3"))
+}
+
 fn hex(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(|byte| format!("{byte:02X}").into_bytes()).collect()
 }
@@ -161,6 +171,15 @@ fn hex(bytes: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_goes_to_one_topic_that_has_a_name() {
+        assert!(check_topic_name("a/$b").is_ok());
+        for topic in ["", "a/+", "#"] {
+            let error = check_topic_name(topic).expect_err(topic);
+            assert_eq!(Kind::BadValue, error.kind);
+        }
+    }
 
     #[test]
     fn hexadecimal_payloads_are_upper_case_pairs() {

@@ -100,7 +100,7 @@ impl Client {
 
     pub(crate) fn qmt_subscribe(
         &self,
-        topics: &[(String, u8)],
+        topics: &[(String, i64)],
         wait: Wait<'_>,
     ) -> Result<Vec<(String, Option<u8>)>, Error> {
         let until = self.until("AT+QMTSUB", wait);

@@ -76,6 +76,10 @@ impl Client {
         self.slot().facts.lock().wishes.extend(wishes);
         for (key, values, payload) in ready {
             self.apply(&key, &values, payload.as_deref(), &until)?;
+            if self.family() == Family::Cmqtt {
+                // An acquired client has it now; the next connection acquires a new one.
+                self.slot().facts.lock().wishes.insert(key, Value::List(values));
+            }
         }
         Ok(())
     }
@@ -176,6 +180,13 @@ impl Client {
                 None => break,
             }
         }
+        // What only a full form wants is left out where the document has a shorter one that holds every change.
+        let needed = variant.params.iter().filter(|param| !is_client(param));
+        let needed = needed.enumerate().filter(|(_, param)| changes.contains_key(*param)).map(|(at, _)| at + 1).max();
+        let counts = variant.counts.iter().map(|count| count.saturating_sub(1));
+        let fitting = counts.filter(|count| (needed.unwrap_or(1)..=values.len()).contains(count));
+        let fitting = fitting.filter(|count| self.setting_order(key, &values[..*count], None).is_ok()).max();
+        values.truncate(fitting.unwrap_or(values.len()));
         Ok(values)
     }
 

@@ -135,7 +135,13 @@ impl Port {
         let error = Error::new(kind, format!("{} failed: {line}", exchange.shown)).with_code(code.into());
         let row =
             self.dialect.get().and_then(|dialect| places.iter().find_map(|place| dialect.meaning(place, code.into())));
-        self.with_source(with_row(error, row), exchange)
+        let mut error = with_row(error, row);
+        if error.remedy.is_none()
+            && let Some(remedy) = usual_remedy(kind)
+        {
+            error = error.with_remedy(remedy);
+        }
+        self.with_source(error, exchange)
     }
 
     fn refusal_error(&self, exchange: &Exchange, refusal: &FinalResult) -> Error {
@@ -164,6 +170,17 @@ impl Port {
             Some(command) => error.with_source(format!("{}, {}", dialect.document.title, command.source)),
             None => error,
         }
+    }
+}
+
+/// What to look at where the document names no remedy.
+fn usual_remedy(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::OpenFailed => {
+            Some("check host and port as the module's network sees them, and with TLS its certificates")
+        }
+        Kind::BrokerRefused => Some("check client id, user name and password, and whom the broker lets in"),
+        _ => None,
     }
 }
 

@@ -217,3 +217,70 @@ def test_a_module_on_tcp_is_a_module(tmp_path: Path):
         assert module.path.startswith("tcp://")
         with modemrig.open(module.path) as modem:
             assert modem.command("+CSQ").ok
+
+
+@pytest.mark.parametrize("dialect", modemrig.dialects())
+def test_a_will_is_written_and_switched_off_by_its_documented_names(dialect: str):
+    if dialect == "sim7028":
+        pytest.skip("its will has no setting of its own")
+    with modemrig.open(f"virtual:{dialect}") as modem:
+        client = modem.client(0)
+        names = modem.setting_names()["will"]
+        client.configure(will_fg=0)
+        assert client.setting("will_qos") is None
+        client.configure(**dict(zip(names, [1, 2, 0, "a/gone", "bye"], strict=True)))
+        assert [client.setting(name) for name in names] == [1, 2, 0, "a/gone", "bye"]
+        client.configure(will_fg=0)
+        assert client.setting("will_fg") == 0
+
+
+@pytest.mark.parametrize("dialect", modemrig.dialects())
+def test_a_payload_is_any_bytes_and_nothing_else(dialect: str):
+    payloads = [b"\xff\x80", bytes(range(256)), bytearray(b"\x00"), memoryview(b"\r\nOK\r\n"), "gr\u00fc\u00dfe"]
+    with modemrig.open(f"virtual:{dialect}") as modem, modem.client(0).session("broker.lab", 1883, "any") as session:
+        session.subscribe({"any/#": 1})
+        for payload in payloads:
+            session.publish("any/1", payload, qos=1).wait()
+        expected = [payload.encode() if isinstance(payload, str) else bytes(payload) for payload in payloads]
+        messages = session.messages(timeout_s=5)
+        assert [next(messages).payload for _ in payloads] == expected
+        for wrong in (5, None, ["x"]):
+            with pytest.raises(TypeError, match="a payload is bytes or str"):
+                session.publish("any/1", wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dialect", ["ecx00u_egx00u", "sim7028"])
+def test_a_topic_or_qos_nobody_can_publish_with_is_refused_before_the_wire(dialect: str):
+    with modemrig.open(f"virtual:{dialect}") as modem, modem.client(0).session("broker.lab", 1883, "bad") as session:
+        sent = modem.counters.bytes_sent
+        for topic in ("", "a/+", "a/#", 'a"b', "a\rAT", "a\0"):
+            with pytest.raises(modemrig.BadValue, match="topic cannot be"):
+                session.publish(topic, b"x")
+        for qos in (-1, 3, 300):
+            with pytest.raises(modemrig.BadValue, match=f"qos cannot be {qos}; allowed: 0-2"):
+                session.publish("t", b"x", qos=qos)
+            with pytest.raises(modemrig.BadValue, match=f"qos cannot be {qos}; allowed: 0-2"):
+                session.subscribe({"t": qos})
+        with pytest.raises(TypeError, match="QoS by topic filter"):
+            session.subscribe(["t"])  # type: ignore[arg-type]
+        with pytest.raises(modemrig.BadValue, match="client -1 does not exist"):
+            modem.client(-1)
+        assert modem.counters.bytes_sent == sent
+
+
+@pytest.mark.parametrize("baud", [0, -1, 2**40])
+def test_a_speed_that_is_none_is_refused(baud: int):
+    with pytest.raises(modemrig.BadValue, match=f"baud cannot be {baud}"):
+        modemrig.open("/dev/null", baud=baud)
+
+
+def test_a_broker_that_is_not_there_comes_with_a_remedy():
+    with (
+        modemrig.VirtualModule("ecx00u_egx00u", broker="127.0.0.1:9") as module,
+        modemrig.open(module.path) as modem,
+        pytest.raises(modemrig.OpenFailed) as failed,
+    ):
+        modem.client(0).open("broker.lab", 1883)
+    assert failed.value.code is not None
+    assert failed.value.meaning
+    assert "check host and port" in str(failed.value.remedy)
