@@ -80,10 +80,11 @@ def _virtual(options: argparse.Namespace) -> int:
             print(f"{options.dialect}  IMEI {module.imei}  port {module.path}" + (f"  link {link}" if link else ""))
         if isinstance(broker, modemrig.BenchBroker):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="modemrig-"))
-            authority = broker.ca_file(Path(folder) / "ca.pem")
+            files = broker.certificates.write(Path(folder))
             print(
-                f"broker  {broker.host}:{broker.port} plain  {broker.host}:{broker.tls_port} TLS  CA file {authority}"
+                f"broker  {broker.host}:{broker.port} plain  {broker.host}:{broker.tls_port} TLS  CA file {files['ca']}"
             )
+            print(f"client  certificate {files['client_cert']}  key {files['client_key']}  for mutual TLS")
         elif broker is not None:
             print(f"broker  {broker}")
         else:

@@ -163,6 +163,9 @@ def test_virtual_runs_until_it_is_told_to_end(command: Command, tmp_path: Path, 
         with modemrig.open(port) as modem:
             assert modem.dialect == "ecx00u_egx00u"
         assert Path(said[1].split("CA file ")[1]).read_text().startswith("-----BEGIN CERTIFICATE")
+        certificate, key = said[2].removesuffix("  for mutual TLS").split("certificate ")[1].split("  key ")
+        assert Path(certificate).read_text().startswith("-----BEGIN CERTIFICATE")
+        assert Path(key).stat().st_mode & 0o077 == 0
         process.send_signal(number)
         _, errors = process.communicate(timeout=20)
         assert (process.returncode, errors) == (0, "")

@@ -65,7 +65,7 @@ fn connected(script: impl FnMut(&str) -> Option<Answer> + Send + 'static) -> (Mo
     (modem, client, script)
 }
 
-fn message(qos: u8, payload: &[u8]) -> Outgoing {
+fn message(qos: i64, payload: &[u8]) -> Outgoing {
     Outgoing { topic: "t".into(), payload: payload.to_vec(), qos, retain: false }
 }
 
