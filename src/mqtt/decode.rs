@@ -287,7 +287,8 @@ impl<'a> Body<'a> {
     fn suback(&mut self) -> Result<Packet, DecodeError> {
         let id = self.id()?;
         let codes = std::mem::take(&mut self.rest).to_vec();
-        let legal = |code: &u8| *code <= 2 || (*code == 0x80 && self.level == Level::V311);
+        // MQTT 3.1 has no code for a refusal; servers send 128 all the same, and modules that speak 3.1 report it.
+        let legal = |code: &u8| *code <= 2 || *code == 0x80;
         if codes.is_empty() || !codes.iter().all(legal) {
             return Err(self.malformed("no code, or one that the level does not know"));
         }

@@ -59,7 +59,7 @@ fn golden() -> Vec<(Vec<Level>, Packet, &'static [u8])> {
             b"\x8a\x0e\0\x0a\0\x03a/b\x01\0\x03c/d\x02",
         ),
         (both(), Packet::Suback { id: 10, codes: vec![0, 2] }, b"\x90\x04\0\x0a\0\x02"),
-        (vec![Level::V311], Packet::Suback { id: 10, codes: vec![0x80] }, b"\x90\x03\0\x0a\x80"),
+        (vec![Level::V31, Level::V311], Packet::Suback { id: 10, codes: vec![0x80] }, b"\x90\x03\0\x0a\x80"),
         (both(), Packet::Unsubscribe { id: 10, dup: false, filters: vec!["a/b".into()] }, b"\xa2\x07\0\x0a\0\x03a/b"),
         (
             vec![Level::V31],
@@ -223,7 +223,7 @@ fn session_present_is_read_at_level_4_only() {
     assert!(!present(Level::V31));
     assert!(present(Level::V311));
     assert!(decode(Some(Level::V311), b"\x20\x02\x01\x05").is_err(), "present in a refusal");
-    assert!(decode(Some(Level::V31), b"\x90\x03\0\x01\x80").is_err(), "SUBACK 128 is not known at level 3");
+    assert!(decode(Some(Level::V31), b"\x90\x03\0\x01\x03").is_err(), "SUBACK 3 is known at no level");
 }
 
 #[test]
