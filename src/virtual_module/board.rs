@@ -82,20 +82,25 @@ impl Board {
     }
 
     fn greet_hosts(&mut self) -> io::Result<()> {
-        let visits = self.line.visits()?;
-        let last = visits.len().saturating_sub(1);
-        for (number, visit) in visits.into_iter().enumerate() {
-            match visit {
-                Visit::Opened => {
-                    self.line.host_came();
-                    self.module.host_came();
+        loop {
+            let visits = self.line.visits()?;
+            if visits.is_empty() {
+                return Ok(());
+            }
+            let last = visits.len() - 1;
+            for (number, visit) in visits.into_iter().enumerate() {
+                match visit {
+                    Visit::Opened => {
+                        self.line.host_came();
+                        self.module.host_came();
+                    }
+                    // The terminal belongs to the next host already: setting it up again would pull it from under its
+                    // feet.
+                    Visit::Closed if number < last => self.module.host_left(),
+                    Visit::Closed => self.host_left()?,
                 }
-                // The terminal belongs to the next host already: setting it up again would pull it from under its feet.
-                Visit::Closed if number < last => self.module.host_left(),
-                Visit::Closed => self.host_left()?,
             }
         }
-        Ok(())
     }
 
     fn listen(&mut self) -> io::Result<()> {

@@ -20,7 +20,12 @@ use crate::transport::pty::Visit;
 enum Way {
     Pty(PtyEnd),
     Pair(PairEnd),
-    Tcp { listener: TcpListener, host: Option<TcpStream> },
+    /// `next`: a host that came before the last one was seen to leave.
+    Tcp {
+        listener: TcpListener,
+        host: Option<TcpStream>,
+        next: Option<TcpStream>,
+    },
 }
 
 /// The line to the host.
@@ -51,7 +56,7 @@ impl HostLine {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;
         let path = format!("tcp://{}", listener.local_addr()?);
-        Ok(HostLine { way: Way::Tcp { listener, host: None }, path, unsent: Vec::new(), present: false })
+        Ok(HostLine { way: Way::Tcp { listener, host: None, next: None }, path, unsent: Vec::new(), present: false })
     }
 
     /// The line and the host's end of it.
@@ -87,15 +92,28 @@ impl HostLine {
         match &mut self.way {
             Way::Pty(end) => end.visits(),
             Way::Pair(_) => Ok(Vec::new()),
-            Way::Tcp { listener, host } => match listener.accept() {
-                // One host at a time, as on a serial line; a second one is turned away.
-                Ok(_) if host.is_some() => Ok(Vec::new()),
+            Way::Tcp { host: host @ None, next: next @ Some(_), .. } => {
+                *host = next.take();
+                self.present = true;
+                Ok(vec![Visit::Opened])
+            }
+            Way::Tcp { listener, host, next } => match listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(true)?;
                     stream.set_nodelay(true)?;
-                    *host = Some(stream);
-                    self.present = true;
-                    Ok(vec![Visit::Opened])
+                    match host {
+                        // One host at a time, as on a serial line; a second one is turned away.
+                        Some(present) if !has_left(present) => Ok(Vec::new()),
+                        Some(_) => {
+                            *next = Some(stream);
+                            Ok(vec![Visit::Closed])
+                        }
+                        None => {
+                            *host = Some(stream);
+                            self.present = true;
+                            Ok(vec![Visit::Opened])
+                        }
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Vec::new()),
                 Err(error) => Err(error),
@@ -178,5 +196,13 @@ impl HostLine {
     /// Bytes the line has not taken.
     pub(super) fn unsent(&self) -> usize {
         self.unsent.len()
+    }
+}
+
+/// Whether a host closed its end; what it sent before stays to be read.
+fn has_left(host: &TcpStream) -> bool {
+    match host.peek(&mut [0; 1]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
     }
 }

@@ -25,4 +25,6 @@ mod virtual_cmqtt;
 #[cfg(feature = "virtual")]
 mod virtual_host;
 #[cfg(feature = "virtual")]
+mod virtual_line;
+#[cfg(feature = "virtual")]
 mod virtual_qmt;
