@@ -31,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     words, behind_dashes = _split_at_dashes(words)
     parser = _parser()
-    options = parser.parse_args(words)
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        hint = f"; words for pytest stand behind --: modemrig hil -- {' '.join(unknown)}" if options.run is _hil else ""
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     if behind_dashes and options.run is not _hil:
         parser.error("only 'modemrig hil' takes words behind --")
     options.behind_dashes = behind_dashes

@@ -39,7 +39,6 @@ def add_virtual(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of whatever is random (default 0)")
     parser.add_argument("--quirk", action="append", default=[], metavar="NAME", help="a departure from the document")
     parser.add_argument("--list-quirks", action="store_true", help="list the quirks, and end")
-    parser.set_defaults(parser=parser)
 
 
 def _virtual(options: argparse.Namespace) -> int:

@@ -83,6 +83,18 @@ fn links() -> HashMap<String, Vec<String>> {
 pub fn identify(target: &str, wait: Wait<'_>) -> Result<PortKind, Error> {
     let until = wait.until(IDENTIFYING);
     let line = dial::dial(target, &OpenOptions::default(), &until)?;
+    probe(target, line, &until).map_err(|error| match error.port {
+        None => error.on_port(target, Vec::new()),
+        Some(_) => error,
+    })
+}
+
+/// The line ended while it was being looked at.
+fn gone(message: impl Into<String>) -> Error {
+    Error::new(Kind::PortGone, message).with_remedy("check cable and power, then try again")
+}
+
+fn probe(target: &str, line: Arc<dyn Transport>, until: &Until<'_>) -> Result<PortKind, Error> {
     let mut heard = listen(&line, &until.cut(clock::now() + LISTEN), |_| false)?;
     if let Some(kind) = unasked(&heard) {
         return Ok(kind);
@@ -92,14 +104,14 @@ pub fn identify(target: &str, wait: Wait<'_>) -> Result<PortKind, Error> {
         if until.expired(clock::now()) {
             break;
         }
-        line.set_baud(baud).map_err(|error| Error::new(Kind::Internal, format!("{target}: {baud} baud: {error}")))?;
+        line.set_baud(baud).map_err(|error| gone(format!("{target} cannot be set to {baud} baud: {error}")))?;
         // Twice: the first teaches an autobauding module the speed.
         for _ in 0..2 {
             send(&line, b"AT\r");
             let answer = listen(&line, &until.cut(clock::now() + TRY), is_answer)?;
             if is_answer(&answer) {
                 drop(line);
-                return meet(target, baud, &until);
+                return meet(target, baud, until);
             }
             heard.extend(answer);
         }
@@ -154,7 +166,7 @@ fn listen(line: &Arc<dyn Transport>, until: &Until<'_>, enough: impl Fn(&[u8]) -
     let mut buffer = [0; 4096];
     loop {
         match line.read(&mut buffer) {
-            Ok(0) => return Err(Error::new(Kind::PortGone, "the other end closed the line")),
+            Ok(0) => return Err(gone("the other end closed the line")),
             Ok(count) => heard.extend_from_slice(&buffer[..count]),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

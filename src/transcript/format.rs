@@ -207,7 +207,10 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn parse<T: for<'a> Deserialize<'a>>(&self, text: &str) -> Result<T, FormatError> {
-        serde_json::from_str(text).map_err(|error| FormatError { line: self.line, reason: error.to_string() })
+        serde_json::from_str(text).map_err(|error| {
+            let reason = format!("this is no line of a transcript: {error}");
+            FormatError { line: self.line, reason }
+        })
     }
 
     fn entry(&self, text: &str) -> Result<Entry, FormatError> {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -221,3 +222,34 @@ def test_hil_without_its_extra_names_it(command: Command, tmp_path: Path):
     assert done.returncode == 1
     assert "pip install 'modemrig[hil]'" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_word_of_pytest_before_the_dashes_is_shown_its_place(command: Command):
+    done = command("hil", "-k", "5.1")
+    assert done.returncode == 2
+    assert "usage: modemrig hil" in done.stderr
+    assert "modemrig hil -- -k 5.1" in done.stderr
+
+
+def test_identify_names_the_line_that_ends_under_it(command: Command):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        process = command.start("identify", target)
+        try:
+            server.settimeout(20)
+            server.accept()[0].close()
+            _, said = process.communicate(timeout=20)
+        finally:
+            process.kill()
+            process.communicate()
+    assert process.returncode == 1
+    assert target in said
+    assert "check cable and power" in said
+
+
+def test_a_file_that_is_no_transcript_says_so(command: Command, tmp_path: Path):
+    file = tmp_path / "notes.txt"
+    file.write_text("hello\n")
+    done = command("decode", str(file))
+    assert done.returncode == 1
+    assert "notes.txt, line 1: this is no line of a transcript" in done.stderr
