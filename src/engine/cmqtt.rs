@@ -97,6 +97,10 @@ impl Client {
     }
 
     pub(crate) fn cmqtt_connect(&self, credentials: &Credentials, wait: Wait<'_>) -> Result<(), Error> {
+        if self.state() == ClientState::Connected {
+            return Err(Error::new(Kind::RequestFailed, format!("client {} is connected", self.index))
+                .with_remedy("disconnect it first"));
+        }
         let until = self.until("AT+CMQTTCONNECT", wait);
         let (address, wishes, acquired) = {
             let facts = self.slot().facts.lock();

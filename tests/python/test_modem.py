@@ -284,3 +284,11 @@ def test_a_broker_that_is_not_there_comes_with_a_remedy():
     assert failed.value.code is not None
     assert failed.value.meaning
     assert "check host and port" in str(failed.value.remedy)
+
+
+@pytest.mark.parametrize("dialect", ["ecx00u_egx00u", "sim7028"])
+def test_a_second_connect_fails_at_once_and_harms_nothing(dialect: str):
+    with modemrig.open(f"virtual:{dialect}") as modem, modem.client(0).session("broker.lab", 1883, "once") as session:
+        with pytest.raises(modemrig.ModuleError, match="connected"):
+            session.client.connect("again", timeout_s=10)
+        session.publish("t", b"x", qos=1).wait()
