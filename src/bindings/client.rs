@@ -16,6 +16,8 @@ use crate::engine::Client;
 use crate::engine::Credentials;
 use crate::engine::Outgoing;
 use crate::engine::Receipt;
+use crate::error::Error;
+use crate::error::Kind;
 
 /// `(client, reported, code, meaning, remedy, time)`
 type LostTuple = (u8, String, Option<i32>, Option<String>, Option<String>, f64);
@@ -65,7 +67,15 @@ impl NativeClient {
     }
 
     #[pyo3(signature = (host, port, tls=None, timeout_s=None))]
-    fn open(&self, py: Python<'_>, host: &str, port: u16, tls: Option<u8>, timeout_s: Option<f64>) -> PyResult<()> {
+    fn open(&self, py: Python<'_>, host: &str, port: i64, tls: Option<i64>, timeout_s: Option<f64>) -> PyResult<()> {
+        let refused = |name: &str, value: i64, allowed: &str| {
+            errors::exception(py, Error::new(Kind::BadValue, format!("{name} cannot be {value}; allowed: {allowed}")))
+        };
+        let port = u16::try_from(port).map_err(|_| refused("port", port, "1-65535"))?;
+        let tls = match tls {
+            Some(context) => Some(u8::try_from(context).map_err(|_| refused("tls", context, "a TLS context"))?),
+            None => None,
+        };
         wait::blocking(py, timeout_s, |wait| self.client.open(host, port, tls, wait))
     }
 

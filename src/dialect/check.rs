@@ -280,6 +280,9 @@ impl<'a> Place<'a> {
     }
 }
 
+/// Longest text MQTT can carry, bytes.
+const MQTT_TEXT: u32 = 65_535;
+
 /// What must be true of a text and is not.
 fn flaw_of_text(param: &Param, text: &[u8]) -> Option<String> {
     // A quotation mark or line end would end the argument and start a command; Ctrl-Z and Esc end an input (decision 11).
@@ -292,12 +295,12 @@ fn flaw_of_text(param: &Param, text: &[u8]) -> Option<String> {
     }
     let length = text.len();
     let too_short = param.min_len.is_some_and(|min| length < min as usize);
-    let too_long = param.max_len.is_some_and(|max| length > max as usize);
-    if too_short || too_long {
-        return Some(match (param.min_len, param.max_len) {
-            (Some(min), Some(max)) => format!("{min}-{max} bytes, not {length}"),
-            (Some(min), None) => format!("at least {min} bytes, not {length}"),
-            (None, max) => format!("at most {} bytes, not {length}", max.unwrap_or_default()),
+    // Where the document prints no limit, that of MQTT holds (3.1.1, 1.5.3).
+    let max = param.max_len.unwrap_or(MQTT_TEXT);
+    if too_short || length > max as usize {
+        return Some(match param.min_len {
+            Some(min) => format!("{min}-{max} bytes, not {length}"),
+            None => format!("at most {max} bytes, not {length}"),
         });
     }
     let known = |v: &String| v.as_bytes().eq_ignore_ascii_case(text);

@@ -137,7 +137,7 @@ impl Port {
             self.dialect.get().and_then(|dialect| places.iter().find_map(|place| dialect.meaning(place, code.into())));
         let mut error = with_row(error, row);
         if error.remedy.is_none()
-            && let Some(remedy) = usual_remedy(kind)
+            && let Some(remedy) = usual_remedy(kind, code, self.family())
         {
             error = error.with_remedy(remedy);
         }
@@ -174,8 +174,12 @@ impl Port {
 }
 
 /// What to look at where the document names no remedy.
-fn usual_remedy(kind: Kind) -> Option<&'static str> {
+fn usual_remedy(kind: Kind, code: i32, family: Family) -> Option<&'static str> {
     match kind {
+        // +QMTOPEN: n,2: the module kept a client that this program did not open (F17).
+        Kind::OpenFailed if family == Family::Qmt && code == 2 => {
+            Some("close the client, wait for the result, and open it again")
+        }
         Kind::OpenFailed => {
             Some("check host and port as the module's network sees them, and with TLS its certificates")
         }

@@ -292,3 +292,29 @@ def test_a_second_connect_fails_at_once_and_harms_nothing(dialect: str):
         with pytest.raises(modemrig.ModuleError, match="connected"):
             session.client.connect("again", timeout_s=10)
         session.publish("t", b"x", qos=1).wait()
+
+
+@pytest.mark.parametrize("wrong", [{"port": 70000}, {"port": -1}, {"port": 1883, "tls": -1}])
+def test_a_port_or_context_out_of_range_is_refused_before_the_wire(
+    modem: modemrig.Modem, wrong: dict[str, int]
+) -> None:
+    before = modem.counters.commands
+    with pytest.raises(modemrig.BadValue, match="allowed"):
+        modem.client(0).open("broker.example", **wrong)
+    assert modem.counters.commands == before
+
+
+def test_a_client_id_longer_than_mqtt_can_say_is_refused_before_the_wire(modem: modemrig.Modem) -> None:
+    client = modem.client(0)
+    client.open(modem.broker.host, modem.broker.port)
+    with pytest.raises(modemrig.BadValue, match="65535"):
+        client.connect("x" * 70000)
+
+
+def test_an_occupied_client_says_to_close_it_first() -> None:
+    with modemrig.open("virtual:ecx00u_egx00u") as modem:
+        modem.command('AT+QMTOPEN=0,"broker.example",1883')
+        reply = modem.command('AT+QMTOPEN=0,"broker.example",1883')
+        assert reply.error is not None
+        assert reply.error.code == 2
+        assert "close the client" in (reply.error.remedy or "")
