@@ -2,6 +2,8 @@
 //!
 //! It knows no AT: it tells what happened, and the service decides which line that is. Names are resolved and connections
 //! made on short-lived threads, which report through a channel and wake the loop.
+//!
+//! Longer than 400 lines: the stages of a connection share its fields, and apart they would have to hand them round.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
