@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::os::fd::RawFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ use nix::sys::termios::cfmakeraw;
 use nix::sys::termios::tcflush;
 use nix::sys::termios::tcgetattr;
 use nix::sys::termios::tcsetattr;
+use parking_lot::Mutex;
 
 use crate::transport::Transport;
 
@@ -45,7 +47,7 @@ mod ioctl {
 pub enum Visit {
     /// It opened the port.
     Opened,
-    /// It closed the port; nobody has it open now.
+    /// It closed the port; no earlier one holds it now.
     Closed,
 }
 
@@ -57,6 +59,16 @@ pub struct PtyEnd {
     watch: Inotify,
     path: String,
     link: Option<PathBuf>,
+    hosts: Mutex<Hosts>,
+}
+
+/// Who is at the host's end. Locked by `visits` only.
+#[derive(Default)]
+struct Hosts {
+    /// How many have it open; a hint, since the system reports several equal events in a row as one.
+    open: usize,
+    /// The process that held the port's lock when we last looked.
+    user: Option<u32>,
 }
 
 impl PtyEnd {
@@ -76,7 +88,8 @@ impl PtyEnd {
         if let Some(link) = link {
             publish(Path::new(&path), link)?;
         }
-        Ok(PtyEnd { terminal, holder, watch, path, link: link.map(Path::to_path_buf) })
+        let link = link.map(Path::to_path_buf);
+        Ok(PtyEnd { terminal, holder, watch, path, link, hosts: Mutex::default() })
     }
 
     /// Where a host opens it: `/dev/pts/3`.
@@ -100,11 +113,46 @@ impl PtyEnd {
                     }
                     event.mask.intersects(AddWatchFlags::IN_CLOSE).then_some(Visit::Closed)
                 })),
-                Err(Errno::EAGAIN) => return Ok(visits),
+                Err(Errno::EAGAIN) => return Ok(self.without_refused(visits)),
                 Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Leaves out the closing of those who only looked: the port was in use, its lock refused them, and its user is still there.
+    ///
+    /// The system names nobody: who closed follows from who holds the lock now, who held it before, and how many were inside.
+    fn without_refused(&self, visits: Vec<Visit>) -> Vec<Visit> {
+        let Some(last) = visits.last().copied() else { return visits };
+        let user = locked_by(&self.path);
+        let mut hosts = self.hosts.lock();
+        let (mut before, mut open, mut came_now) = (hosts.user, hosts.open, false);
+        let mut told = Vec::with_capacity(visits.len());
+        for visit in visits {
+            if visit == Visit::Opened {
+                (open, came_now) = (open + 1, true);
+                told.push(visit);
+                continue;
+            }
+            let is_refused = match before {
+                _ if user.is_none() => false,
+                // Its first command may be older than our first look at its lock.
+                None => open >= 2 || came_now,
+                // It may also have left and come back.
+                Some(_) if before == user => open >= 2,
+                Some(_) => false,
+            };
+            open = open.saturating_sub(1);
+            if !is_refused {
+                before = None;
+                told.push(visit);
+            }
+        }
+        // The last to close was refused: whatever was counted wrongly before, one is inside.
+        hosts.open = if last == Visit::Closed && user.is_some() { 1 } else { open };
+        hosts.user = user;
+        told
     }
 
     /// A host has left: forgets what it did not read, makes the terminal raw again and lets the next host in.
@@ -145,6 +193,18 @@ impl Drop for PtyEnd {
             let _ = fs::remove_file(link);
         }
     }
+}
+
+/// The process that holds the `flock` of a device file. Asking the system for the lock would refuse it to others meanwhile.
+fn locked_by(path: &str) -> Option<u32> {
+    let device = fs::metadata(path).ok()?;
+    let (major, minor) = (nix::sys::stat::major(device.dev()), nix::sys::stat::minor(device.dev()));
+    let file = format!("{major:02x}:{minor:02x}:{}", device.ino());
+    // "2: FLOCK  ADVISORY  WRITE 7469 00:1a:4 0 EOF"; who waits for a lock has an arrow before the kind.
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let mut rows = locks.lines().map(|line| line.split_whitespace().collect::<Vec<&str>>());
+    let row = rows.find(|row| row.get(1) == Some(&"FLOCK") && row.get(5) == Some(&file.as_str()))?;
+    row.get(4)?.parse().ok()
 }
 
 fn set_raw(end: &OwnedFd) -> io::Result<()> {
@@ -208,6 +268,35 @@ mod tests {
         let mut seen = [0; 64];
         let count = next.read(&mut seen).expect("the line is there");
         assert_eq!(b"for the second", &seen[..count]);
+    }
+
+    fn lock(port: fs::File) -> Result<nix::fcntl::Flock<fs::File>, Errno> {
+        nix::fcntl::Flock::lock(port, nix::fcntl::FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error)
+    }
+
+    #[test]
+    fn one_who_is_refused_since_the_port_is_in_use_did_not_leave_it() {
+        let end = PtyEnd::open(None).expect("a pseudo-terminal");
+        let user = lock(host(end.path())).expect("nobody has it");
+        assert_eq!(vec![Visit::Opened], end.visits().expect("a visit"));
+        for _ in 0..3 {
+            lock(host(end.path())).expect_err("it is in use");
+            assert_eq!(vec![Visit::Opened], end.visits().expect("a look, no departure"));
+        }
+        drop(user);
+        assert_eq!(vec![Visit::Closed], end.visits().expect("the departure"));
+    }
+
+    #[test]
+    fn a_user_that_comes_back_at_once_had_left() {
+        let end = PtyEnd::open(None).expect("a pseudo-terminal");
+        let user = lock(host(end.path())).expect("nobody has it");
+        assert_eq!(vec![Visit::Opened], end.visits().expect("a visit"));
+        drop(user);
+        let again = lock(host(end.path())).expect("nobody has it");
+        assert_eq!(vec![Visit::Closed, Visit::Opened], end.visits().expect("out and in"));
+        drop(again);
+        assert_eq!(vec![Visit::Closed], end.visits().expect("out"));
     }
 
     #[test]

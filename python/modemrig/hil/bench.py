@@ -52,7 +52,8 @@ class Bench:
         broker = self.broker
         if self.has_foreign_broker:
             try:
-                with Peer(broker, self.slots[0].peer_id):
+                # A client id of its own: that of a slot's peer may be in use by another run.
+                with Peer(broker, f"check-{socket.gethostname()[:8]}-{os.getpid()}"):
                     pass
             except OSError as error:
                 raise RigError(f"no broker for the rig {self.rig.name!r}: {error}") from error
