@@ -24,7 +24,8 @@ use crate::virtual_module::module::Module;
 const LINE: usize = 0;
 const VISITS: usize = 1;
 
-/// Replies that a host does not read; beyond this no more of its input is taken.
+/// Bytes that a host does not read; beyond this no more of its input is taken, and nothing more is fetched for it from the
+/// network, so that a broker holds its messages back.
 const UNREAD: usize = 64 * 1024;
 
 /// What a module's thread owns.
@@ -66,8 +67,7 @@ impl Board {
         while !self.stop.load(Ordering::Acquire) {
             self.greet_hosts()?;
             self.listen()?;
-            self.module.turn(clock::now());
-            self.speak();
+            self.turn();
             if !self.line.is_present() {
                 self.module.nobody_listens();
             }
@@ -109,8 +109,7 @@ impl Board {
             match self.line.read(&mut buffer)? {
                 Input::Bytes(count) => {
                     self.module.receive(&buffer[..count]);
-                    self.module.turn(clock::now());
-                    self.speak();
+                    self.turn();
                 }
                 Input::Nothing => break,
                 Input::Ended => {
@@ -130,6 +129,12 @@ impl Board {
         self.line.host_left()?;
         self.module.host_left();
         Ok(())
+    }
+
+    fn turn(&mut self) {
+        self.module.turn(clock::now());
+        self.speak();
+        self.module.host_is_slow = self.line.unsent() >= UNREAD;
     }
 
     fn speak(&mut self) {

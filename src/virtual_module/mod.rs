@@ -5,6 +5,7 @@
 //! meet over a line. One thread drives each module.
 
 mod board;
+mod carry;
 pub mod clock;
 mod cmqtt;
 mod device;

@@ -1,6 +1,7 @@
 //! One virtual module without its line: command lines in, replies out, clients and timers driven. `board` owns the
 //! descriptors and calls it.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
@@ -52,6 +53,8 @@ pub(super) struct Module {
     rest: VecDeque<ParsedCommand>,
     asker: Option<Asker>,
     power: Option<Power>,
+    /// So much waits for the host to read it that nothing more is fetched from the network.
+    pub(super) host_is_slow: bool,
 }
 
 impl Module {
@@ -64,6 +67,7 @@ impl Module {
             rest: VecDeque::new(),
             asker: None,
             power: None,
+            host_is_slow: false,
         }
     }
 
@@ -87,14 +91,17 @@ impl Module {
             while let Some(event) = self.device.replies.session.poll_event() {
                 self.host_did(event);
             }
-            let reads = !self.device.replies.is_full();
-            let events = self.device.links.pump(reads, now);
-            // What the service makes of an event may want to be sent: CONNECT follows the socket's opening.
-            let again = !events.is_empty();
-            for (client, event) in events {
+            let reads = self.may_fetch();
+            let mut touched = BTreeSet::new();
+            for (client, event) in self.device.links.pump(reads, now) {
                 if self.device.links.concerns(client) {
                     self.service.link(&mut self.device, client, event);
+                    touched.insert(client);
                 }
+            }
+            // Not by another `pump`: a broker that never pauses would never let this turn end.
+            for client in touched {
+                self.device.links.flush(client);
             }
             for shown in self.device.replies.release(now) {
                 self.service.shown(shown);
@@ -105,10 +112,14 @@ impl Module {
             // A reply may have freed commands that the session kept.
             match self.device.replies.session.poll_event() {
                 Some(event) => self.host_did(event),
-                None if again => {}
                 None => return,
             }
         }
+    }
+
+    /// Whether messages may be fetched from the network.
+    fn may_fetch(&self) -> bool {
+        !(self.host_is_slow || self.device.replies.is_full())
     }
 
     /// When `turn` must be called at the latest.
@@ -117,6 +128,8 @@ impl Module {
             State::Booting(until) => Some(until),
             State::Off => None,
             State::Running if self.device.links.has_more() => Some(self.device.now),
+            // What was held back may go on: no descriptor tells of that.
+            State::Running if self.device.links.is_paused() && self.may_fetch() => Some(self.device.now),
             State::Running => {
                 [self.device.replies.next_deadline(), self.device.links.next_deadline()].into_iter().flatten().min()
             }

@@ -32,13 +32,12 @@ use crate::transport::net::DialError;
 use crate::transport::net::Stream;
 use crate::transport::net::dial;
 use crate::virtual_module::BrokerAddress;
+use crate::virtual_module::carry::carry;
+use crate::virtual_module::carry::send;
 use crate::virtual_module::tls_contexts::Security;
 
 /// The poller's key of client 0; the line to the host has the ones below.
 pub(super) const FIRST_KEY: usize = 16;
-
-/// Read at most this much of one connection before the others have their turn.
-const READ_AT_ONCE: usize = 64 * 1024;
 
 /// What happened on a client's connection.
 #[derive(Debug)]
@@ -107,6 +106,8 @@ struct Link {
     interest: (bool, bool),
     /// Tells when DISCONNECT has left.
     parting: bool,
+    /// What the socket refused between two turns.
+    refused: Option<LostBy>,
 }
 
 /// The connections of all clients.
@@ -121,6 +122,8 @@ pub(super) struct Links {
     given_up: BTreeSet<u8>,
     /// A connection has more to read than one turn allows; no poller tells of bytes that TLS has decrypted already.
     more: bool,
+    /// Whether the last `pump` read at all.
+    reads: bool,
 }
 
 impl Links {
@@ -134,12 +137,18 @@ impl Links {
             generation: 0,
             given_up: BTreeSet::new(),
             more: false,
+            reads: true,
         }
     }
 
     /// Whether `pump` should be called again at once.
     pub(super) fn has_more(&self) -> bool {
         self.more
+    }
+
+    /// Whether the last `pump` was not allowed to read.
+    pub(super) fn is_paused(&self) -> bool {
+        !self.reads
     }
 
     /// Starts to open a connection; `Opened` or `OpenFailed` follows, unless it is closed before.
@@ -166,6 +175,7 @@ impl Links {
             deadline: now + timeout,
             interest: (true, false),
             parting: false,
+            refused: None,
         };
         self.links.insert(client, link);
         Ok(())
@@ -267,10 +277,12 @@ impl Links {
         self.links.contains_key(&client)
     }
 
-    /// When `pump` must be called at the latest.
+    /// When `pump` must be called at the latest. While nothing is read nothing is due: what an answer that lies unread in
+    /// the socket would end cannot be late.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let opening = self.links.values().filter(|l| !matches!(l.stage, Stage::Open(_))).map(|l| l.deadline);
         let sessions = self.links.keys().filter_map(|client| self.sessions.get(client)?.next_deadline());
+        let sessions = sessions.filter(|_| self.reads);
         opening.chain(sessions).min()
     }
 
@@ -278,6 +290,7 @@ impl Links {
     pub(super) fn pump(&mut self, reads: bool, now: Instant) -> Vec<(u8, LinkEvent)> {
         let mut events = Vec::new();
         self.more = false;
+        self.reads = reads;
         self.given_up.clear();
         while let Ok(dialled) = self.dialled.1.try_recv() {
             self.dialled(dialled, &mut events);
@@ -358,6 +371,9 @@ impl Links {
             // Open, and CONNECT has not been asked for.
             None => nobody.insert(ClientSession::new(ClientOptions::default())),
         };
+        if let Some(refused) = link.refused.take() {
+            return events.push((client, LinkEvent::Lost(refused)));
+        }
         if let Stage::Open(stream) = &mut link.stage {
             let (end, more) = carry(stream, session, reads, now);
             self.more |= more;
@@ -372,16 +388,18 @@ impl Links {
                 return events.push((client, LinkEvent::Lost(end)));
             }
         }
-        if let Stage::Handshaking(stream) | Stage::Open(stream) = &link.stage
-            && link.interest != (reads, stream.wants_write())
-        {
-            link.interest = (reads, stream.wants_write());
-            let interest = Event::new(FIRST_KEY + usize::from(client), link.interest.0, link.interest.1);
-            // SAFETY: the descriptor belongs to `stream` and is open.
-            let fd = unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) };
-            // A descriptor the poller refuses is noticed when it is read at the next deadline.
-            let _ = self.poller.modify_with_mode(fd, interest, PollMode::Level);
+        watch(&self.poller, client, link, reads);
+    }
+
+    /// Sends what a service had to say to the last events, without waiting for the next turn: CONNECT behind an opened
+    /// socket, acknowledgements behind messages.
+    pub(super) fn flush(&mut self, client: u8) {
+        let (Some(link), Some(session)) = (self.links.get_mut(&client), self.sessions.get_mut(&client)) else { return };
+        if let Stage::Open(stream) = &mut link.stage {
+            link.refused = send(stream, session, false);
+            self.more |= link.refused.is_some();
         }
+        watch(&self.poller, client, link, self.reads);
     }
 }
 
@@ -391,52 +409,17 @@ impl Target {
     }
 }
 
-/// Carries bytes both ways and does what is due; how the connection ended, if it did, and whether there is more to read.
-fn carry(stream: &mut Stream, session: &mut ClientSession, reads: bool, now: Instant) -> (Option<LostBy>, bool) {
-    if !reads {
-        // While nothing is read, nothing can be late.
-        return (send(stream, session, false), false);
-    }
-    let mut ended = None;
-    let mut taken = 0;
-    let mut buffer = [0; 16 * 1024];
-    while taken < READ_AT_ONCE {
-        match stream.read(&mut buffer) {
-            Ok(0) => {
-                ended = Some(LostBy::PeerClosed);
-                break;
-            }
-            Ok(count) => {
-                session.receive(&buffer[..count], now);
-                taken += count;
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => {
-                ended = Some(LostBy::PeerReset);
-                break;
-            }
-        }
-    }
-    let awaited_pong = session.awaits_pong();
-    session.handle_deadline(now);
-    let pings = !awaited_pong && session.awaits_pong();
-    match ended {
-        Some(end) => (Some(end), false),
-        None => (send(stream, session, pings), taken >= READ_AT_ONCE),
-    }
-}
-
-fn send(stream: &mut Stream, session: &mut ClientSession, pings: bool) -> Option<LostBy> {
-    let mut outcome = stream.flush();
-    while let Some(bytes) = session.poll_transmit() {
-        outcome = outcome.and_then(|()| stream.write(&bytes));
-    }
-    match outcome {
-        Ok(()) => None,
-        Err(_) if pings => Some(LostBy::SendingPing),
-        Err(_) if session.state() == SessionState::AwaitConnack => Some(LostBy::SendingConnect),
-        Err(_) => Some(LostBy::SendingRequest),
+/// Has the poller watch for what the connection needs now.
+fn watch(poller: &Poller, client: u8, link: &mut Link, reads: bool) {
+    if let Stage::Handshaking(stream) | Stage::Open(stream) = &link.stage
+        && link.interest != (reads, stream.wants_write())
+    {
+        link.interest = (reads, stream.wants_write());
+        let interest = Event::new(FIRST_KEY + usize::from(client), link.interest.0, link.interest.1);
+        // SAFETY: the descriptor belongs to `stream` and is open.
+        let fd = unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) };
+        // A descriptor the poller refuses is noticed when it is read at the next deadline.
+        let _ = poller.modify_with_mode(fd, interest, PollMode::Level);
     }
 }
 

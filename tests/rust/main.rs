@@ -26,5 +26,6 @@ mod virtual_cmqtt;
 mod virtual_host;
 #[cfg(feature = "virtual")]
 mod virtual_line;
+mod virtual_network;
 #[cfg(feature = "virtual")]
 mod virtual_qmt;

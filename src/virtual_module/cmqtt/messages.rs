@@ -1,7 +1,10 @@
 //! What is typed at the prompt, published, subscribed to, and received.
 
+use std::time::Duration;
+
 use crate::dialect::Matched;
 use crate::mqtt::ClientEvent;
+use crate::mqtt::ClientSession;
 use crate::mqtt::IncomingMessage;
 use crate::mqtt::Qos;
 use crate::mqtt::RequestKind;
@@ -111,9 +114,7 @@ impl Cmqtt {
         let Some(session) = device.links.session(CLIENT) else {
             return self.refuse(device, PUBLISH, err::NO_CONNECTION);
         };
-        let mut options = session.options().clone();
-        options.packet_timeout = timeout;
-        session.set_options(options);
+        wait_for(session, timeout);
         if session.publish(None, qos, retain, &topic, &payload, now).is_err() {
             return self.refuse(device, PUBLISH, err::FAILED);
         }
@@ -126,7 +127,11 @@ impl Cmqtt {
             return self.refuse(device, SUBSCRIBE, err::BUSY);
         }
         let now = device.now;
-        let asked = device.links.session(CLIENT).map(|s| s.subscribe(None, vec![(topic.clone(), qos)], now));
+        let patience = self.patience(device);
+        let asked = device.links.session(CLIENT).map(|session| {
+            wait_for(session, patience);
+            session.subscribe(None, vec![(topic.clone(), qos)], now)
+        });
         self.asked(device, SUBSCRIBE, topic, asked.is_some_and(|outcome| outcome.is_ok()))
     }
 
@@ -135,8 +140,17 @@ impl Cmqtt {
             return self.refuse(device, UNSUBSCRIBE, err::BUSY);
         }
         let now = device.now;
-        let asked = device.links.session(CLIENT).map(|s| s.unsubscribe(None, vec![topic.clone()], now));
+        let patience = self.patience(device);
+        let asked = device.links.session(CLIENT).map(|session| {
+            wait_for(session, patience);
+            session.unsubscribe(None, vec![topic.clone()], now)
+        });
         self.asked(device, UNSUBSCRIBE, topic, asked.is_some_and(|outcome| outcome.is_ok()))
+    }
+
+    /// How long the answer to a request may take (`optimeout`).
+    fn patience(&self, device: &Device) -> Duration {
+        device.speed.seconds(self.client.as_ref().map_or(120, |client| client.optimeout))
     }
 
     fn asked(&mut self, device: &mut Device, command: &'static str, topic: String, sent: bool) -> Answer {
@@ -219,6 +233,13 @@ impl Cmqtt {
             session.acknowledge(message, now);
         }
     }
+}
+
+/// Sets how long an answer to the next request may take: a publish has a time of its own.
+fn wait_for(session: &mut ClientSession, timeout: Duration) {
+    let mut options = session.options().clone();
+    options.packet_timeout = timeout;
+    session.set_options(options);
 }
 
 /// `+CMQTTRXSTART`, the topic whole, the payload in parts, `+CMQTTRXEND`; an empty payload has no part (decision 38).

@@ -294,8 +294,9 @@ impl Service for Cmqtt {
     }
 
     fn shown(&mut self, shown: Shown) {
+        // A connection may be lost before the host has been told of it: both are told, one behind the other.
         if let Shown::Cmqtt(state) = shown
-            && self.state == State::Busy
+            && matches!(self.state, State::Busy | State::Connected)
         {
             self.state = state;
         }

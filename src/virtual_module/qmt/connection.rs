@@ -69,7 +69,7 @@ impl Qmt {
                             let target = Target { host, port, security };
                             match device.links.open(index, target, timeout, device.now) {
                                 Ok(()) => {
-                                    self.client(index).state = State::Opening;
+                                    self.begin(index, State::Opening);
                                     return Answer::Accepted;
                                 }
                                 Err(_) => open::NETWORK,
@@ -86,11 +86,11 @@ impl Qmt {
 
     /// TCP is closed without DISCONNECT, so that the broker publishes the will (decision 22).
     pub(super) fn close(&mut self, device: &mut Device, index: u8) -> Answer {
-        if self.client(index).state == State::Opening {
+        if self.owes(index, State::Opening) {
             device.replies.urc(format!("+QMTOPEN: {index},{}", open::FAILED), device.now);
         }
         self.forget(device, index);
-        self.client(index).state = State::Closing;
+        self.begin(index, State::Closing);
         let line = format!("+QMTCLOSE: {index},0");
         device.replies.urc_then(line, Shown::Qmt(index, State::Closed), device.now);
         Answer::Accepted
@@ -129,7 +129,7 @@ impl Qmt {
         };
         match device.links.connect(index, options, device.now) {
             Ok(()) => {
-                self.client(index).state = State::Connecting;
+                self.begin(index, State::Connecting);
                 Answer::Accepted
             }
             Err(_) => Answer::Refused(Refusal::State),
@@ -139,7 +139,7 @@ impl Qmt {
     pub(super) fn disconnect(&mut self, device: &mut Device, index: u8) -> Answer {
         match device.links.part(index, device.now) {
             Ok(()) => {
-                self.client(index).state = State::Disconnecting;
+                self.begin(index, State::Disconnecting);
                 Answer::Accepted
             }
             Err(_) => Answer::Refused(Refusal::State),
@@ -171,6 +171,7 @@ impl Qmt {
             }
             LinkEvent::Lost(by) => self.lost(device, index, by),
             LinkEvent::Mqtt(ClientEvent::Connack { code: 0, .. }) => {
+                self.client(index).told = true;
                 let line = format!("+QMTCONN: {index},0,0");
                 device.replies.urc_then(line, Shown::Qmt(index, State::Connected), device.now);
             }
@@ -184,9 +185,7 @@ impl Qmt {
             }
             LinkEvent::Mqtt(ClientEvent::PingTimedOut) => self.ping_failed(device, index),
             LinkEvent::Mqtt(ClientEvent::ProtocolError(_)) => {
-                if self.client(index).state == State::Connecting {
-                    device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
-                }
+                self.fail_connect(device, index);
                 let known = device.dialect.meaning("QMTSTAT err_code", i64::from(stat::OWN));
                 let own = known.is_some_and(|row| row.meaning != "reserved");
                 self.end(device, index, if own { stat::OWN } else { stat::PEER_CLOSED });
@@ -201,13 +200,29 @@ impl Qmt {
             return;
         }
         device.links.cut(index);
-        match self.client(index).state {
-            State::Opening => self.opened(device, index, open::NETWORK),
-            State::Connecting => {
-                device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
-                self.end(device, index, stat::NETWORK);
-            }
-            _ => self.end(device, index, stat::NETWORK),
+        if self.owes(index, State::Opening) {
+            return self.opened(device, index, open::NETWORK);
+        }
+        self.fail_connect(device, index);
+        self.end(device, index, stat::NETWORK);
+    }
+
+    /// A command has begun whose result is still to come.
+    fn begin(&mut self, index: u8, state: State) {
+        let client = self.client(index);
+        (client.state, client.told) = (state, false);
+    }
+
+    /// Whether the command that led to this state has no result yet.
+    fn owes(&mut self, index: u8, state: State) -> bool {
+        let client = self.client(index);
+        client.state == state && !client.told
+    }
+
+    /// A CONNECT whose answer will not come.
+    fn fail_connect(&mut self, device: &mut Device, index: u8) {
+        if self.owes(index, State::Connecting) {
+            device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
         }
     }
 
@@ -216,7 +231,8 @@ impl Qmt {
         if code != open::OK {
             self.forget(device, index);
         }
-        self.client(index).state = State::Opening;
+        let client = self.client(index);
+        (client.state, client.told) = (State::Opening, true);
         device.replies.urc_then(format!("+QMTOPEN: {index},{code}"), Shown::Qmt(index, state), device.now);
     }
 
@@ -227,17 +243,12 @@ impl Qmt {
             LostBy::SendingConnect => stat::CONNECT,
             LostBy::SendingRequest => stat::SEND,
         };
-        match self.client(index).state {
-            State::Connecting => {
-                device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
-                self.end(device, index, code);
-            }
-            State::Disconnecting => {
-                device.replies.urc(format!("+QMTDISC: {index},0"), device.now);
-                self.end(device, index, stat::DISCONNECTED);
-            }
-            _ => self.end(device, index, code),
+        if self.owes(index, State::Disconnecting) {
+            device.replies.urc(format!("+QMTDISC: {index},0"), device.now);
+            return self.end(device, index, stat::DISCONNECTED);
         }
+        self.fail_connect(device, index);
+        self.end(device, index, code);
     }
 
     /// The connection is over: +QMTSTAT says why, and the client is closed.

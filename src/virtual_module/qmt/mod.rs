@@ -72,6 +72,8 @@ const RULES: &[(&str, [Rule; 8])] = &[
 #[derive(Default)]
 struct Client {
     state: State,
+    /// The result of the command that made the state a passing one waits to be written already: nothing may add another.
+    told: bool,
     host: String,
     port: i64,
     slots: Slots,
