@@ -23,9 +23,12 @@ mod vectors;
 #[cfg(feature = "virtual")]
 mod virtual_cmqtt;
 #[cfg(feature = "virtual")]
+mod virtual_examples;
+#[cfg(feature = "virtual")]
 mod virtual_host;
 #[cfg(feature = "virtual")]
 mod virtual_line;
+#[cfg(feature = "virtual")]
 mod virtual_network;
 #[cfg(feature = "virtual")]
 mod virtual_qmt;
