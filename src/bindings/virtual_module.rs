@@ -53,6 +53,7 @@ impl NativeVirtualModule {
             speed,
             seed,
             quirks,
+            faults: Vec::new(),
             ..VirtualOptions::new(dialect)
         };
         let module = wait::brief(py, || VirtualModule::start(options))?;

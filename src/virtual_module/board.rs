@@ -16,6 +16,7 @@ use polling::Poller;
 
 use crate::transport::pty::Visit;
 use crate::virtual_module::clock;
+use crate::virtual_module::control::Orders;
 use crate::virtual_module::host_line::HostLine;
 use crate::virtual_module::host_line::Input;
 use crate::virtual_module::module::Module;
@@ -32,6 +33,7 @@ const UNREAD: usize = 64 * 1024;
 pub(super) struct Board {
     line: HostLine,
     module: Module,
+    orders: Orders,
     poller: Arc<Poller>,
     stop: Arc<AtomicBool>,
     /// The line's descriptor, as the poller watches it: for reading, for writing.
@@ -41,12 +43,18 @@ pub(super) struct Board {
 }
 
 impl Board {
-    pub(super) fn new(line: HostLine, module: Module, poller: Arc<Poller>, stop: Arc<AtomicBool>) -> io::Result<Board> {
+    pub(super) fn new(
+        line: HostLine,
+        module: Module,
+        orders: Orders,
+        poller: Arc<Poller>,
+        stop: Arc<AtomicBool>,
+    ) -> io::Result<Board> {
         if let Some(fd) = line.visit_fd() {
             // SAFETY: the descriptor belongs to `line`, which outlives the watch: `run` deletes it before the line is dropped.
             unsafe { poller.add_with_mode(fd, Event::readable(VISITS), PollMode::Level)? };
         }
-        Ok(Board { line, module, poller, stop, watched: None, line_ended: false })
+        Ok(Board { line, module, orders, poller, stop, watched: None, line_ended: false })
     }
 
     /// Runs until it is told to stop, or until its line cannot be waited for.
@@ -65,6 +73,7 @@ impl Board {
     fn turns(&mut self) -> io::Result<()> {
         let mut events = Events::new();
         while !self.stop.load(Ordering::Acquire) {
+            self.orders.drain(|order| self.module.order(order, clock::now()));
             self.greet_hosts()?;
             self.listen()?;
             self.turn();

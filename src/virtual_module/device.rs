@@ -14,6 +14,7 @@ use crate::proto::FinalResult;
 use crate::proto::PayloadEnd;
 use crate::virtual_module::clock;
 use crate::virtual_module::clock::Speed;
+use crate::virtual_module::faults::Faults;
 use crate::virtual_module::files::Files;
 use crate::virtual_module::identity::Identity;
 use crate::virtual_module::network::LinkEvent;
@@ -122,6 +123,7 @@ pub(super) struct Device {
     pub(super) quirks: Quirks,
     pub(super) replies: Replies,
     pub(super) links: Links,
+    pub(super) faults: Faults,
     pub(super) files: Files,
     pub(super) radio: Radio,
     /// Seconds that the module's calendar is ahead of this computer's.
@@ -147,6 +149,7 @@ impl Device {
             quirks,
             replies,
             links,
+            faults: Faults::default(),
             files: Files::default(),
             radio: Radio::default(),
             clock_ahead: 0,
@@ -202,11 +205,16 @@ impl Device {
     /// The final result of a refusal, in the form the host chose; only a document that has the numbers uses them
     /// (decision 41).
     pub(super) fn refusal(&self, refusal: Refusal) -> FinalResult {
+        self.error(refusal as i64)
+    }
+
+    /// The same for any number.
+    pub(super) fn error(&self, number: i64) -> FinalResult {
         const TABLE: &str = "CME 27.007";
         let form = self.setting_int("AT+CMEE", "write", "n", 0).unwrap_or_default();
-        let known = self.dialect.meaning(TABLE, refusal as i64);
+        let known = self.dialect.meaning(TABLE, number);
         match (form, known) {
-            (1, Some(_)) => FinalResult::Cme((refusal as i64).to_string()),
+            (1, Some(_)) => FinalResult::Cme(number.to_string()),
             (2, Some(row)) => FinalResult::Cme(row.meaning.clone()),
             _ => FinalResult::Error,
         }

@@ -8,7 +8,9 @@ mod board;
 mod carry;
 pub mod clock;
 mod cmqtt;
+mod control;
 mod device;
+pub mod faults;
 mod files;
 mod host_line;
 pub mod identity;
@@ -32,12 +34,16 @@ use std::thread::JoinHandle;
 use polling::Poller;
 
 use crate::dialect::catalogue;
+use crate::dialect::schema::Dialect;
 use crate::dialect::schema::Family;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::transport::pair::Link;
 use crate::transport::pair::PairEnd;
+use crate::virtual_module::control::Order;
 
+pub use faults::FAULTS;
+pub use faults::FaultStatus;
 pub use identity::IdentityOptions;
 pub use quirks::QUIRKS;
 pub use quirks::QuirkRow;
@@ -59,6 +65,8 @@ pub struct VirtualOptions {
     pub seed: u64,
     /// Named departures from the document.
     pub quirks: Vec<String>,
+    /// Faults in force from the start: `late_answer:ms=500,count=1`.
+    pub faults: Vec<String>,
     /// Time between `OK` and a result that is known at once; not shortened by `speed`.
     pub gap: std::time::Duration,
 }
@@ -74,6 +82,7 @@ impl VirtualOptions {
             speed: 1.0,
             seed: 0,
             quirks: Vec::new(),
+            faults: Vec::new(),
             gap: std::time::Duration::from_millis(20),
         }
     }
@@ -119,6 +128,8 @@ pub struct VirtualModule {
     path: String,
     identity: identity::Identity,
     host_end: Option<PairEnd>,
+    dialect: &'static Dialect,
+    control: control::Control,
     poller: Arc<Poller>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -134,6 +145,8 @@ impl VirtualModule {
         let speed = clock::Speed::new(options.speed)
             .ok_or_else(|| Error::new(Kind::BadValue, format!("speed {}: a factor above 0", options.speed)))?;
         let quirks = quirks::Quirks::new(&options.quirks)?;
+        let faults = options.faults.iter().map(|text| faults::Fault::parse(text, dialect));
+        let faults = faults.collect::<Result<Vec<_>, Error>>()?;
         let identity = identity::Identity::new(dialect, &options.identity, options.seed)
             .map_err(|fault| Error::new(Kind::BadValue, fault))?;
         let failed = |error: io::Error| Error::new(Kind::PortForbidden, format!("no line to the host: {error}"));
@@ -154,7 +167,8 @@ impl VirtualModule {
         let poller = Arc::new(Poller::new().map_err(failed)?);
         let links = network::Links::new(options.network.redirect.clone(), poller.clone());
         let replies = replies::Replies::new(options.gap);
-        let device = device::Device::new(dialect, identity.clone(), speed, quirks, replies, links);
+        let mut device = device::Device::new(dialect, identity.clone(), speed, quirks, replies, links);
+        faults.into_iter().for_each(|fault| device.faults.inject(fault));
         let service: Box<dyn device::Service> = match dialect.family {
             Family::Qmt => Box::new(qmt::Qmt::new(dialect.clients)),
             Family::Cmqtt => Box::new(cmqtt::Cmqtt::new()),
@@ -162,12 +176,13 @@ impl VirtualModule {
         let stop = Arc::new(AtomicBool::new(false));
         let path = line.path().to_owned();
         let module = module::Module::new(device, service);
-        let board = board::Board::new(line, module, poller.clone(), stop.clone()).map_err(failed)?;
+        let (control, orders) = control::channel(poller.clone());
+        let board = board::Board::new(line, module, orders, poller.clone(), stop.clone()).map_err(failed)?;
         let thread = Builder::new()
             .name(format!("virtual-{}", dialect.id))
             .spawn(move || board.run())
             .map_err(|error| Error::new(Kind::Internal, format!("no thread for the module: {error}")))?;
-        Ok(VirtualModule { path, identity, host_end, poller, stop, thread: Some(thread) })
+        Ok(VirtualModule { path, identity, host_end, dialect, control, poller, stop, thread: Some(thread) })
     }
 
     /// What a host opens: `/dev/pts/3`, `tcp://127.0.0.1:40123`; empty for a pair.
@@ -183,6 +198,24 @@ impl VirtualModule {
     /// The host's end of a pair, once.
     pub fn host_end(&mut self) -> Option<PairEnd> {
         self.host_end.take()
+    }
+
+    /// A fault from now on, written as in [`VirtualOptions::faults`]; the module acts by it when this returns.
+    pub fn inject(&self, fault: &str) -> Result<(), Error> {
+        self.control.give(Order::Inject(faults::Fault::parse(fault, self.dialect)?))
+    }
+
+    /// The faults of this name, or all of them, are over. One that has no fault of this name in force has nothing to do.
+    pub fn clear(&self, name: Option<&str>) -> Result<(), Error> {
+        name.map_or(Ok(()), faults::known)?;
+        self.control.give(Order::Clear(name.map(str::to_owned)))
+    }
+
+    /// The faults that were asked for and not cleared, with how often each has happened.
+    pub fn faults(&self) -> Result<Vec<FaultStatus>, Error> {
+        let (answer, faults) = crossbeam_channel::bounded(1);
+        self.control.give(Order::Faults(answer))?;
+        Ok(faults.try_recv().unwrap_or_default())
     }
 
     /// Stops it and waits for its thread; the second call does nothing.

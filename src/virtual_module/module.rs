@@ -9,12 +9,14 @@ use std::time::Instant;
 use crate::dialect::Given;
 use crate::dialect::match_variant;
 use crate::dialect::schema;
+use crate::error::Error;
 use crate::proto::FinalResult;
 use crate::proto::TaEvent;
 use crate::proto::command_line;
 use crate::proto::command_line::Arg;
 use crate::proto::command_line::Form;
 use crate::proto::command_line::ParsedCommand;
+use crate::virtual_module::control::Order;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Asks;
 use crate::virtual_module::device::Call;
@@ -24,6 +26,7 @@ use crate::virtual_module::device::Power;
 use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Service;
 use crate::virtual_module::device::Typed;
+use crate::virtual_module::faults::Effect;
 use crate::virtual_module::surroundings::Surroundings;
 
 /// How long a module takes to start; the documents print nothing, real ones take some seconds.
@@ -52,6 +55,8 @@ pub(super) struct Module {
     /// The rest of the running command line.
     rest: VecDeque<ParsedCommand>,
     asker: Option<Asker>,
+    /// A command that a fault keeps back until then.
+    late: Option<(Instant, ParsedCommand)>,
     power: Option<Power>,
     /// So much waits for the host to read it that nothing more is fetched from the network.
     pub(super) host_is_slow: bool,
@@ -66,6 +71,7 @@ impl Module {
             state: State::Running,
             rest: VecDeque::new(),
             asker: None,
+            late: None,
             power: None,
             host_is_slow: false,
         }
@@ -78,6 +84,18 @@ impl Module {
         }
     }
 
+    /// The owner wants something; `now` is the time of the order.
+    pub(super) fn order(&mut self, order: Order, now: Instant) -> Result<(), Error> {
+        self.device.now = now;
+        match order {
+            Order::Inject(fault) => self.device.faults.inject(fault),
+            Order::Clear(name) => self.device.faults.clear(name.as_deref()),
+            // Who asked may be gone.
+            Order::Faults(answer) => drop(answer.send(self.device.faults.list())),
+        }
+        Ok(())
+    }
+
     /// Does everything that can be done now; `now` is the time of this turn.
     pub(super) fn turn(&mut self, now: Instant) {
         self.device.now = now;
@@ -87,6 +105,7 @@ impl Module {
             State::Booting(_) | State::Off => return,
         }
         self.device.replies.session.handle_deadline(now);
+        self.catch_up();
         loop {
             while let Some(event) = self.device.replies.session.poll_event() {
                 self.host_did(event);
@@ -131,7 +150,9 @@ impl Module {
             // What was held back may go on: no descriptor tells of that.
             State::Running if self.device.links.is_paused() && self.may_fetch() => Some(self.device.now),
             State::Running => {
-                [self.device.replies.next_deadline(), self.device.links.next_deadline()].into_iter().flatten().min()
+                let late = self.late.as_ref().map(|(due, _)| *due);
+                let timers = [late, self.device.replies.next_deadline(), self.device.links.next_deadline()];
+                timers.into_iter().flatten().min()
             }
         }
     }
@@ -141,6 +162,7 @@ impl Module {
         self.device.replies.session.reset(true);
         self.rest.clear();
         self.asker = None;
+        self.late = None;
         for shown in self.device.replies.drop_late() {
             self.service.shown(shown);
         }
@@ -185,12 +207,40 @@ impl Module {
     /// Carries out what is left of the command line, up to the first error or input.
     fn go_on(&mut self) {
         while let Some(command) = self.rest.pop_front() {
-            let (asker, answer) = self.command(&command);
-            if !self.answered(asker, answer) {
+            if self.goes_wrong(&command) || !self.carried_out(&command) {
                 return;
             }
         }
         self.end(FinalResult::Ok);
+    }
+
+    /// Whether a fault keeps the module from carrying out this command now.
+    fn goes_wrong(&mut self, parsed: &ParsedCommand) -> bool {
+        let name = self.device.dialect.entry(&parsed.name).map_or(parsed.name.as_str(), |(name, _)| name);
+        let Some(fault) = self.device.faults.on_command(name) else { return false };
+        match fault.effect() {
+            Effect::Delay => self.late = Some((self.device.now + fault.span("ms"), parsed.clone())),
+            Effect::Refuse => self.end(self.device.error(fault.number("cme").unwrap_or_default())),
+            _ => {
+                self.rest.clear();
+                self.device.replies.session.end_command(self.device.now);
+            }
+        }
+        true
+    }
+
+    /// Carries out the command that a fault kept back, once it is time.
+    fn catch_up(&mut self) {
+        if let Some((_, command)) = self.late.take_if(|(due, _)| *due <= self.device.now)
+            && self.carried_out(&command)
+        {
+            self.go_on();
+        }
+    }
+
+    fn carried_out(&mut self, command: &ParsedCommand) -> bool {
+        let (asker, answer) = self.command(command);
+        self.answered(asker, answer)
     }
 
     /// Whether the next command of the line may run.
@@ -295,6 +345,7 @@ impl Module {
         self.surroundings.restart(&mut self.device);
         self.rest.clear();
         self.asker = None;
+        self.late = None;
         self.state = match power {
             Power::Restart => State::Booting(self.device.now + self.device.speed.span(BOOT)),
             Power::Off => State::Off,

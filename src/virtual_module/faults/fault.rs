@@ -1,0 +1,142 @@
+//! One fault as it was asked for: a row of the table and its parameters, checked. Written `late_answer:ms=500,count=1`; a
+//! text with a comma in it stands between apostrophes.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::dialect::schema::Dialect;
+use crate::error::Error;
+use crate::error::Kind;
+use crate::virtual_module::faults::table::Effect;
+use crate::virtual_module::faults::table::FAULTS;
+use crate::virtual_module::faults::table::FaultRow;
+use crate::virtual_module::faults::table::ParamKind;
+use crate::virtual_module::faults::table::ParamRow;
+
+/// A fault with its parameters.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub(super) row: &'static FaultRow,
+    /// In the order of the row's parameters; the default where nothing was given.
+    values: Vec<Option<String>>,
+}
+
+impl Fault {
+    /// Takes a fault as it is written, for a module of this dialect. The error says what there is.
+    pub fn parse(text: &str, dialect: &Dialect) -> Result<Fault, Error> {
+        let (name, rest) = text.split_once(':').unwrap_or((text, ""));
+        let pairs = pairs(rest).ok_or_else(|| bad(format!("fault {text:?}: an apostrophe has no end")))?;
+        let given = pairs.iter().map(|pair| {
+            let wrong = || bad(format!("fault {text:?}: {pair:?} is no key=value"));
+            pair.split_once('=').ok_or_else(wrong)
+        });
+        let given = given.collect::<Result<Vec<_>, Error>>()?;
+        Fault::new(name.trim(), &given, dialect)
+    }
+
+    fn new(name: &str, given: &[(&str, &str)], dialect: &Dialect) -> Result<Fault, Error> {
+        let row = row(name)?;
+        let mut values: Vec<Option<String>> = row.params.iter().map(|param| param.default.map(str::to_owned)).collect();
+        for (key, value) in given {
+            let key = key.trim();
+            let place = row.params.iter().position(|param| param.name == key).ok_or_else(|| {
+                let all: Vec<&str> = row.params.iter().map(|param| param.name).collect();
+                bad(format!("fault {name} has no parameter {key:?}")).with_remedy(format!("it has: {}", all.join(", ")))
+            })?;
+            values[place] = Some(checked(row, &row.params[place], value.trim(), dialect)?);
+        }
+        Ok(Fault { row, values })
+    }
+
+    /// `late_answer`
+    pub fn name(&self) -> &'static str {
+        self.row.name
+    }
+
+    pub(in crate::virtual_module) fn effect(&self) -> Effect {
+        self.row.effect
+    }
+
+    /// A parameter as text.
+    pub(in crate::virtual_module) fn text(&self, param: &str) -> Option<&str> {
+        let place = self.row.params.iter().position(|known| known.name == param)?;
+        self.values[place].as_deref()
+    }
+
+    /// A parameter that is a number.
+    pub(in crate::virtual_module) fn number(&self, param: &str) -> Option<i64> {
+        self.text(param)?.parse().ok()
+    }
+
+    /// A parameter in milliseconds; real ones, which the module's speed does not shorten.
+    pub(in crate::virtual_module) fn span(&self, param: &str) -> Duration {
+        Duration::from_millis(self.number(param).unwrap_or_default().unsigned_abs())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row.name)?;
+        let mut mark = ':';
+        for (param, value) in self.row.params.iter().zip(&self.values) {
+            let Some(value) = value else { continue };
+            let quote = if value.contains(',') { "'" } else { "" };
+            write!(f, "{mark}{}={quote}{value}{quote}", param.name)?;
+            mark = ',';
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is such a fault; the error lists those that exist.
+pub(in crate::virtual_module) fn known(name: &str) -> Result<(), Error> {
+    row(name).map(|_| ())
+}
+
+fn row(name: &str) -> Result<&'static FaultRow, Error> {
+    FAULTS.iter().find(|row| row.name == name).ok_or_else(|| {
+        let all: Vec<&str> = FAULTS.iter().map(|row| row.name).collect();
+        bad(format!("there is no fault {name:?}")).with_remedy(format!("one of: {}", all.join(", ")))
+    })
+}
+
+/// The parts between commas; a comma between apostrophes is none. `None`: an apostrophe has no end.
+fn pairs(text: &str) -> Option<Vec<String>> {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    for character in text.chars() {
+        match (character, parts.last_mut()) {
+            ('\'', _) => quoted = !quoted,
+            (',', _) if !quoted => parts.push(String::new()),
+            (_, Some(part)) => part.push(character),
+            (_, None) => {}
+        }
+    }
+    parts.retain(|part| !part.trim().is_empty());
+    (!quoted).then_some(parts)
+}
+
+/// A value as the fault keeps it.
+fn checked(row: &FaultRow, param: &ParamRow, value: &str, dialect: &Dialect) -> Result<String, Error> {
+    let wrong = |allowed: String| Err(bad(format!("fault {}: {}={value}: {allowed}", row.name, param.name)));
+    match param.kind {
+        ParamKind::Number { min, max, unit } => match value.parse::<i64>() {
+            Ok(number) if (min..=max).contains(&number) => Ok(number.to_string()),
+            _ => wrong(format!("{min} to {max} {unit}").trim_end().to_owned()),
+        },
+        ParamKind::Choice(words) if words.contains(&value) => Ok(value.to_owned()),
+        ParamKind::Choice(words) => wrong(format!("one of {}", words.join(", "))),
+        ParamKind::Text if !value.is_empty() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => {
+            Ok(value.to_owned())
+        }
+        ParamKind::Text => wrong("printable ASCII characters are needed".into()),
+        ParamKind::Command => match dialect.entry(value.trim_start_matches("AT").trim_start_matches("at")) {
+            Some((name, _)) => Ok(name.to_owned()),
+            None => wrong(format!("the dialect {} has no such command", dialect.id)),
+        },
+    }
+}
+
+fn bad(message: String) -> Error {
+    Error::new(Kind::BadValue, message)
+}
