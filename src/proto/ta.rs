@@ -3,6 +3,8 @@
 //!
 //! It knows no command. Its driver takes a `CommandLine`, writes replies, perhaps asks for a payload, and ends with
 //! `reply_final`; from the command line until then the session is busy and only keeps what may be a command later.
+//!
+//! Longer than 400 lines by what its modes share: a state machine read in pieces is not read.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -59,6 +61,17 @@ enum LineEnd {
     CrLf,
 }
 
+/// What a piece of output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What the host typed.
+    Echo,
+    /// Of the running command: information lines, prompts, the final result.
+    Reply,
+    /// Nobody asked for it.
+    Unsolicited,
+}
+
 #[derive(Debug)]
 enum Mode {
     /// Command lines.
@@ -88,7 +101,7 @@ pub struct TaSession {
     /// An information line went out for this command: the next one needs no line end before it.
     in_reply: bool,
     events: VecDeque<TaEvent>,
-    transmit: Vec<u8>,
+    transmit: VecDeque<(Part, Vec<u8>)>,
 }
 
 impl TaSession {
@@ -106,7 +119,7 @@ impl TaSession {
             kept: VecDeque::new(),
             in_reply: false,
             events: VecDeque::new(),
-            transmit: Vec::new(),
+            transmit: VecDeque::new(),
         }
     }
 
@@ -125,7 +138,13 @@ impl TaSession {
 
     /// Everything to write.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        if self.transmit.is_empty() { None } else { Some(std::mem::take(&mut self.transmit)) }
+        let bytes: Vec<u8> = self.transmit.drain(..).flat_map(|(_, bytes)| bytes).collect();
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    /// The next piece to write, and what it is; for a driver that treats them differently.
+    pub fn poll_part(&mut self) -> Option<(Part, Vec<u8>)> {
+        self.transmit.pop_front()
     }
 
     /// Takes what is typed from now on as input; call it after `prompt`. What the host sent ahead of the prompt counts.
@@ -153,11 +172,11 @@ impl TaSession {
     /// An information line of the running command.
     pub fn reply_line(&mut self, line: &[u8]) {
         if self.verbose && !self.in_reply {
-            self.transmit.extend(b"\r\n");
+            self.say(Part::Reply, b"\r\n");
         }
         self.in_reply = true;
-        self.transmit.extend(line);
-        self.transmit.extend(b"\r\n");
+        self.say(Part::Reply, line);
+        self.say(Part::Reply, b"\r\n");
     }
 
     /// The final result of the running command line; the session takes command lines again.
@@ -191,20 +210,20 @@ impl TaSession {
 
     /// A prompt of another form.
     pub fn prompt_as(&mut self, prompt: &[u8]) {
-        self.transmit.extend(prompt);
+        self.say(Part::Reply, prompt);
         self.prompted = true;
     }
 
     /// An unsolicited line.
     pub fn urc(&mut self, line: &[u8]) {
-        self.transmit.extend(b"\r\n");
-        self.transmit.extend(line);
-        self.transmit.extend(b"\r\n");
+        for bytes in [b"\r\n", line, b"\r\n"] {
+            self.say(Part::Unsolicited, bytes);
+        }
     }
 
-    /// Bytes as they are.
+    /// Unsolicited bytes as they are.
     pub fn reply_raw(&mut self, bytes: &[u8]) {
-        self.transmit.extend(bytes);
+        self.say(Part::Unsolicited, bytes);
     }
 
     /// ATE.
@@ -261,13 +280,14 @@ impl TaSession {
             return;
         }
         if self.verbose || digit.is_empty() {
-            self.transmit.extend(b"\r\n");
-            self.transmit.extend(word.as_bytes());
-            self.transmit.extend(b"\r\n");
+            self.say(Part::Reply, format!("\r\n{word}\r\n").as_bytes());
         } else {
-            self.transmit.extend(digit.as_bytes());
-            self.transmit.push(b'\r');
+            self.say(Part::Reply, format!("{digit}\r").as_bytes());
         }
+    }
+
+    fn say(&mut self, part: Part, bytes: &[u8]) {
+        put(&mut self.transmit, part, bytes);
     }
 
     /// Gives what was kept while busy to the new mode.
@@ -338,8 +358,8 @@ impl TaSession {
             return;
         }
         if self.echo {
-            self.transmit.extend(typed);
-            self.transmit.push(b'\r');
+            self.say(Part::Echo, typed);
+            self.say(Part::Echo, b"\r");
         }
         self.in_reply = false;
         self.mode = Mode::Busy;
@@ -360,7 +380,7 @@ impl TaSession {
         if !sent {
             bytes.push(byte);
             if *echo {
-                self.transmit.push(byte);
+                put(&mut self.transmit, Part::Echo, &[byte]);
             }
         }
         let most = match end {
@@ -372,5 +392,12 @@ impl TaSession {
             self.mode = Mode::Surplus;
             self.events.push_back(TaEvent::Payload(bytes));
         }
+    }
+}
+
+fn put(transmit: &mut VecDeque<(Part, Vec<u8>)>, part: Part, bytes: &[u8]) {
+    match transmit.back_mut() {
+        Some((last, said)) if *last == part => said.extend(bytes),
+        _ => transmit.push_back((part, bytes.to_vec())),
     }
 }

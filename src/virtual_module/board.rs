@@ -147,7 +147,7 @@ impl Board {
     }
 
     fn speak(&mut self) {
-        while let Some(bytes) = self.module.device.replies.session.poll_transmit() {
+        while let Some(bytes) = self.module.poll_transmit() {
             self.line.write(&bytes);
         }
         self.line.flush();

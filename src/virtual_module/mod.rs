@@ -175,7 +175,7 @@ impl VirtualModule {
         };
         let stop = Arc::new(AtomicBool::new(false));
         let path = line.path().to_owned();
-        let module = module::Module::new(device, service);
+        let module = module::Module::new(device, service, options.seed);
         let (control, orders) = control::channel(poller.clone());
         let board = board::Board::new(line, module, orders, poller.clone(), stop.clone()).map_err(failed)?;
         let thread = Builder::new()

@@ -27,10 +27,14 @@ use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Service;
 use crate::virtual_module::device::Typed;
 use crate::virtual_module::faults::Effect;
+use crate::virtual_module::faults::Line;
 use crate::virtual_module::surroundings::Surroundings;
 
 /// How long a module takes to start; the documents print nothing, real ones take some seconds.
 const BOOT: Duration = Duration::from_millis(1500);
+
+/// Bytes that a frozen module keeps, as a UART's buffer does.
+const UNHEARD: usize = 64 * 1024;
 
 /// Who asked for typed input.
 #[derive(Clone, Copy)]
@@ -58,12 +62,18 @@ pub(super) struct Module {
     /// A command that a fault keeps back until then.
     late: Option<(Instant, ParsedCommand)>,
     power: Option<Power>,
+    /// What is said, on its way to the line.
+    line: Line,
+    /// Nothing is heard or said until then.
+    frozen: Option<Instant>,
+    /// What was heard meanwhile.
+    unheard: Vec<u8>,
     /// So much waits for the host to read it that nothing more is fetched from the network.
     pub(super) host_is_slow: bool,
 }
 
 impl Module {
-    pub(super) fn new(device: Device, service: Box<dyn Service>) -> Module {
+    pub(super) fn new(device: Device, service: Box<dyn Service>, seed: u64) -> Module {
         Module {
             device,
             service,
@@ -72,6 +82,9 @@ impl Module {
             rest: VecDeque::new(),
             asker: None,
             late: None,
+            line: Line::new(seed),
+            frozen: None,
+            unheard: Vec::new(),
             power: None,
             host_is_slow: false,
         }
@@ -79,8 +92,56 @@ impl Module {
 
     /// Bytes of the host.
     pub(super) fn receive(&mut self, bytes: &[u8]) {
-        if matches!(self.state, State::Running) {
-            self.device.replies.session.receive(bytes, self.device.now);
+        if !matches!(self.state, State::Running) {
+            return;
+        }
+        let heard = self.line.hear(&mut self.device.faults, bytes);
+        if self.frozen.is_none() {
+            self.device.replies.session.receive(&heard, self.device.now);
+        } else if self.unheard.len() < UNHEARD {
+            self.unheard.extend(heard);
+        }
+    }
+
+    /// Hears and says nothing for a while.
+    fn freeze(&mut self, length: Duration) {
+        let until = self.device.now + length;
+        self.speak();
+        self.line.freeze(until);
+        self.frozen = self.frozen.max(Some(until));
+    }
+
+    /// Goes on after having been frozen.
+    fn thaw(&mut self) {
+        if self.frozen.take_if(|until| *until <= self.device.now).is_some() {
+            let unheard = std::mem::take(&mut self.unheard);
+            self.device.replies.session.receive(&unheard, self.device.now);
+        }
+    }
+
+    /// Has everything said pass the faults of the line.
+    fn speak(&mut self) {
+        while let Some((part, bytes)) = self.device.replies.session.poll_part() {
+            self.line.say(&mut self.device.faults, part, &bytes, self.device.now);
+        }
+    }
+
+    /// Bytes for the host, if it is time for some.
+    pub(super) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.speak();
+        self.line.poll(self.device.now)
+    }
+
+    /// Faults that need no occasion.
+    fn break_down(&mut self) {
+        while let Some(fault) = self.device.faults.at_once(&[Effect::Freeze, Effect::Restart]) {
+            match fault.effect() {
+                Effect::Freeze => self.freeze(fault.span("ms")),
+                _ => {
+                    self.power = Some(Power::Restart);
+                    return;
+                }
+            }
         }
     }
 
@@ -104,10 +165,15 @@ impl Module {
             State::Booting(until) if until <= now => self.booted(),
             State::Booting(_) | State::Off => return,
         }
+        self.break_down();
+        self.thaw();
         self.device.replies.session.handle_deadline(now);
         self.catch_up();
         loop {
-            while let Some(event) = self.device.replies.session.poll_event() {
+            // A module that is about to switch itself off takes no further command.
+            while self.power.is_none()
+                && let Some(event) = self.device.replies.session.poll_event()
+            {
                 self.host_did(event);
             }
             let reads = self.may_fetch();
@@ -125,6 +191,10 @@ impl Module {
             for shown in self.device.replies.release(now) {
                 self.service.shown(shown);
             }
+            self.speak();
+            if self.line.died() {
+                self.power = Some(Power::Restart);
+            }
             if let Some(power) = self.power.take() {
                 return self.switch(power);
             }
@@ -138,7 +208,7 @@ impl Module {
 
     /// Whether messages may be fetched from the network.
     fn may_fetch(&self) -> bool {
-        !(self.host_is_slow || self.device.replies.is_full())
+        !(self.host_is_slow || self.device.replies.is_full() || self.frozen.is_some())
     }
 
     /// When `turn` must be called at the latest.
@@ -150,8 +220,14 @@ impl Module {
             // What was held back may go on: no descriptor tells of that.
             State::Running if self.device.links.is_paused() && self.may_fetch() => Some(self.device.now),
             State::Running => {
-                let late = self.late.as_ref().map(|(due, _)| *due);
-                let timers = [late, self.device.replies.next_deadline(), self.device.links.next_deadline()];
+                let late = self.late.as_ref().map(|(due, _)| *due).filter(|_| self.frozen.is_none());
+                let timers = [
+                    late,
+                    self.frozen,
+                    self.line.next_deadline(),
+                    self.device.replies.next_deadline(),
+                    self.device.links.next_deadline(),
+                ];
                 timers.into_iter().flatten().min()
             }
         }
@@ -159,6 +235,7 @@ impl Module {
 
     /// The host closed the port: what was begun is forgotten, what it had sent is kept (decision 44).
     pub(super) fn host_left(&mut self) {
+        self.line.host_left();
         self.device.replies.session.reset(true);
         self.rest.clear();
         self.asker = None;
@@ -193,6 +270,9 @@ impl Module {
 
     fn command_line(&mut self, line: &[u8]) {
         self.device.replies.begin();
+        // What is said from here on, behind the echo, answers this line.
+        self.speak();
+        self.line.begin(self.names(line));
         let limits = &self.device.dialect.limits;
         let too_long = limits.line_len.is_some_and(|most| line.len() > most as usize);
         match command_line::parse(line) {
@@ -202,6 +282,16 @@ impl Module {
             }
             _ => self.end(FinalResult::Error),
         }
+    }
+
+    /// The names of the commands of a line, as the catalogue writes them.
+    fn names(&self, line: &[u8]) -> Vec<String> {
+        let name = |parsed: &ParsedCommand| self.name_of(parsed).to_owned();
+        command_line::parse(line).unwrap_or_default().iter().map(name).collect()
+    }
+
+    fn name_of<'a>(&self, parsed: &'a ParsedCommand) -> &'a str {
+        self.device.dialect.entry(&parsed.name).map_or(parsed.name.as_str(), |(name, _)| name)
     }
 
     /// Carries out what is left of the command line, up to the first error or input.
@@ -216,9 +306,14 @@ impl Module {
 
     /// Whether a fault keeps the module from carrying out this command now.
     fn goes_wrong(&mut self, parsed: &ParsedCommand) -> bool {
-        let name = self.device.dialect.entry(&parsed.name).map_or(parsed.name.as_str(), |(name, _)| name);
-        let Some(fault) = self.device.faults.on_command(name) else { return false };
+        let name = self.name_of(parsed);
+        let effects = [Effect::Ignore, Effect::Delay, Effect::Refuse, Effect::Freeze];
+        let Some(fault) = self.device.faults.on_command(&effects, name) else { return false };
         match fault.effect() {
+            Effect::Freeze => {
+                self.freeze(fault.span("ms"));
+                self.late = Some((self.device.now, parsed.clone()));
+            }
             Effect::Delay => self.late = Some((self.device.now + fault.span("ms"), parsed.clone())),
             Effect::Refuse => self.end(self.device.error(fault.number("cme").unwrap_or_default())),
             _ => {
@@ -231,7 +326,7 @@ impl Module {
 
     /// Carries out the command that a fault kept back, once it is time.
     fn catch_up(&mut self) {
-        if let Some((_, command)) = self.late.take_if(|(due, _)| *due <= self.device.now)
+        if let Some((_, command)) = self.late.take_if(|(due, _)| *due <= self.device.now && self.frozen.is_none())
             && self.carried_out(&command)
         {
             self.go_on();
@@ -291,6 +386,11 @@ impl Module {
 
     fn end(&mut self, result: FinalResult) {
         self.rest.clear();
+        for command in self.line.commands().to_vec() {
+            if self.device.faults.on_command(&[Effect::Restart], &command).is_some() {
+                self.power = Some(Power::Restart);
+            }
+        }
         self.device.replies.end(&result, self.device.now);
     }
 
@@ -341,6 +441,9 @@ impl Module {
     fn switch(&mut self, power: Power) {
         self.device.links.cut_all();
         self.service.restart();
+        self.line.power_lost(self.device.now);
+        self.frozen = None;
+        self.unheard.clear();
         self.device.replies.drop_late();
         self.surroundings.restart(&mut self.device);
         self.rest.clear();

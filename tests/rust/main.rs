@@ -24,6 +24,7 @@ mod vectors;
 mod virtual_cmqtt;
 #[cfg(feature = "virtual")]
 mod virtual_examples;
+mod virtual_faults;
 #[cfg(feature = "virtual")]
 mod virtual_host;
 #[cfg(feature = "virtual")]

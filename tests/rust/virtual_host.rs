@@ -31,7 +31,7 @@ pub struct Host {
     end: PairEnd,
     seen: Vec<u8>,
     pub broker: BenchBroker,
-    _module: VirtualModule,
+    pub module: VirtualModule,
 }
 
 impl Host {
@@ -42,19 +42,24 @@ impl Host {
 
     /// The same, its timers running faster.
     pub fn faster(dialect: &str, speed: f64) -> Host {
-        let broker = BenchBroker::start(BenchOptions::default()).expect("a broker");
-        let address = BrokerAddress { host: broker.host().into(), port: broker.port(), tls_port: broker.tls_port() };
-        let options = VirtualOptions {
-            endpoint: modemrig::virtual_module::Endpoint::Pair,
-            network: Network { redirect: Some(address) },
-            speed,
-            ..VirtualOptions::new(dialect)
-        };
-        let mut module = VirtualModule::start(options).expect("a module");
-        let end = module.host_end().expect("a pair has a host's end");
-        let mut host = Host { end, seen: Vec::new(), broker, _module: module };
+        let mut host = Host::with(dialect, |options| options.speed = speed);
         host.ok("ATE0");
         host
+    }
+
+    /// A module with other options, as it comes: with echo.
+    pub fn with(dialect: &str, change: impl FnOnce(&mut VirtualOptions)) -> Host {
+        let broker = BenchBroker::start(BenchOptions::default()).expect("a broker");
+        let address = BrokerAddress { host: broker.host().into(), port: broker.port(), tls_port: broker.tls_port() };
+        let mut options = VirtualOptions {
+            endpoint: modemrig::virtual_module::Endpoint::Pair,
+            network: Network { redirect: Some(address) },
+            ..VirtualOptions::new(dialect)
+        };
+        change(&mut options);
+        let mut module = VirtualModule::start(options).expect("a module");
+        let end = module.host_end().expect("a pair has a host's end");
+        Host { end, seen: Vec::new(), broker, module }
     }
 
     /// Writes bytes as they are.
@@ -113,6 +118,26 @@ impl Host {
     pub fn connect(&mut self, client_id: &str) {
         self.result("AT+QMTOPEN=0,\"broker.example\",1883", "+QMTOPEN: 0,0");
         self.result(&format!("AT+QMTCONN=0,\"{client_id}\""), "+QMTCONN: 0,0,0");
+    }
+
+    /// Everything that comes until nothing comes for this long.
+    pub fn until_silent(&mut self, silence: Duration) -> Vec<u8> {
+        while self.read_some(clock::now() + silence) {}
+        std::mem::take(&mut self.seen)
+    }
+
+    /// Sends a command line again and again, until this text has come; everything up to its end.
+    pub fn insist(&mut self, line: &str, text: &str) -> String {
+        let deadline = clock::now() + SOON;
+        loop {
+            self.write(format!("{line}\r").as_bytes());
+            while find(&self.seen, text.as_bytes()).is_none()
+                && self.read_some(clock::now() + Duration::from_millis(200))
+            {}
+            if find(&self.seen, text.as_bytes()).is_some() || clock::now() > deadline {
+                return self.until(text);
+            }
+        }
     }
 
     fn until_any(&mut self, texts: &[&str]) -> String {

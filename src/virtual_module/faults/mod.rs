@@ -1,20 +1,27 @@
 //! Faults on demand: a table of named ones ([`FAULTS`]), those in force ([`Faults`]), and the mechanisms that have them
 //! happen. A fault is data: what it does is one [`Effect`], which a mechanism looks for at its one place:
 //!
-//! - on a command before it is carried out: `module`.
+//! - on a command, before it is carried out and behind its answer: `module`;
+//! - on the bytes of the line, either way: [`Line`].
 //!
 //! Without a fault in force nothing here touches a byte. A fault that happens says so in the log.
 
 mod fault;
+mod line;
+mod random;
 mod table;
 
+use std::fmt;
+use std::ops::Deref;
+
 pub use fault::Fault;
-pub(super) use fault::known;
 pub use table::FAULTS;
 pub use table::FaultRow;
 pub use table::ParamKind;
 pub use table::ParamRow;
 
+pub(super) use fault::known;
+pub(super) use line::Line;
 pub(super) use table::Effect;
 
 /// A fault that was asked for, and how far it is.
@@ -28,43 +35,89 @@ pub struct FaultStatus {
     pub left: Option<u64>,
 }
 
+/// The same, for the mechanisms.
+#[derive(Debug)]
+pub(super) struct Active {
+    status: FaultStatus,
+    /// Bytes that passed; the mechanism says which.
+    passed: u64,
+}
+
 /// The faults of one module.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<FaultStatus>);
+pub(super) struct Faults(Vec<Active>);
+
+impl Active {
+    /// Whether it is meant for one of these commands.
+    fn is_meant(&self, commands: &[String]) -> bool {
+        self.text("command").is_none_or(|wanted| commands.iter().any(|command| command == wanted))
+    }
+
+    /// How often it may happen yet.
+    fn left(&self) -> Option<u64> {
+        self.status.left
+    }
+
+    /// It happened so many times.
+    fn happened(&mut self, times: u64, to: impl fmt::Display) {
+        if times > 0 {
+            self.status.happened += times;
+            self.status.left = self.status.left.map(|left| left.saturating_sub(times));
+            log::info!(target: "modemrig::virtual_module", "fault {} happens to {to}", self.status.fault);
+        }
+    }
+}
+
+impl Deref for Active {
+    type Target = Fault;
+
+    fn deref(&self) -> &Fault {
+        &self.status.fault
+    }
+}
 
 impl Faults {
-    /// One more fault. Those that are used up make room: the list tells of the last one of each kind.
+    /// One more fault. One of the same name that is used up makes room.
     pub(super) fn inject(&mut self, fault: Fault) {
-        self.0.retain(|old| old.left != Some(0) || old.fault.name() != fault.name());
+        self.0.retain(|old| old.left() != Some(0) || old.name() != fault.name());
         let left = fault.number("count").and_then(|count| u64::try_from(count).ok());
-        self.0.push(FaultStatus { fault, happened: 0, left });
+        self.0.push(Active { status: FaultStatus { fault, happened: 0, left }, passed: 0 });
     }
 
     /// The faults of this name, or all, are over.
     pub(super) fn clear(&mut self, name: Option<&str>) {
-        self.0.retain(|active| name.is_some_and(|name| active.fault.name() != name));
+        self.0.retain(|active| name.is_some_and(|name| active.name() != name));
     }
 
     /// What there is, used up or not.
     pub(super) fn list(&self) -> Vec<FaultStatus> {
-        self.0.clone()
+        self.0.iter().map(|active| active.status.clone()).collect()
     }
 
-    /// The fault that happens to a command now, if any.
-    pub(super) fn on_command(&mut self, command: &str) -> Option<Fault> {
-        let effects = [Effect::Ignore, Effect::Delay, Effect::Refuse];
-        let hits = |fault: &Fault| {
-            effects.contains(&fault.row.effect) && fault.text("command").is_none_or(|wanted| wanted == command)
-        };
-        self.happens(hits, command)
+    /// Those of these effects that are not used up.
+    fn in_force(&mut self, effects: &[Effect]) -> impl Iterator<Item = &mut Active> {
+        self.0.iter_mut().filter(|active| active.left() != Some(0) && effects.contains(&active.effect()))
     }
 
-    /// Counts and logs the first fault in force that is meant.
-    fn happens(&mut self, meant: impl Fn(&Fault) -> bool, to: &str) -> Option<Fault> {
-        let active = self.0.iter_mut().find(|active| active.left != Some(0) && meant(&active.fault))?;
-        active.happened += 1;
-        active.left = active.left.map(|left| left - 1);
-        log::info!(target: "modemrig::virtual_module", "fault {} happens to {to}", active.fault);
-        Some(active.fault.clone())
+    /// The fault of these effects that happens to the running command now, if any.
+    pub(super) fn on_command(&mut self, effects: &[Effect], command: &str) -> Option<Fault> {
+        let commands = [command.to_owned()];
+        let active = self.in_force(effects).find(|active| active.is_meant(&commands))?;
+        active.happened(1, command);
+        Some(active.status.fault.clone())
+    }
+
+    /// The fault of these effects that happens without any occasion, if any.
+    pub(super) fn at_once(&mut self, effects: &[Effect]) -> Option<Fault> {
+        let active = self.in_force(effects).find(|active| active.text("command").is_none())?;
+        active.happened(1, "the module");
+        Some(active.status.fault.clone())
+    }
+
+    /// Whether a fault of this effect happens to something now.
+    fn happens(&mut self, effect: Effect, to: &str) -> bool {
+        let Some(active) = self.in_force(&[effect]).next() else { return false };
+        active.happened(1, to);
+        true
     }
 }

@@ -49,10 +49,21 @@ pub enum ParamKind {
 /// What a fault does; the mechanisms look for these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::virtual_module) enum Effect {
-    // On a command, before it is carried out.
+    // On a command, before it is carried out; `Freeze` and `Restart` also without any.
     Ignore,
     Delay,
     Refuse,
+    Freeze,
+    /// Behind the answer.
+    Restart,
+    // On the bytes of an answer.
+    Split,
+    Insert,
+    Die,
+    // On the bytes of the line.
+    GarbleEcho,
+    Noise,
+    Lose,
 }
 
 const COUNT: ParamRow = ParamRow {
@@ -75,6 +86,18 @@ const fn ms(title: &'static str, default: &'static str) -> ParamRow {
         kind: ParamKind::Number { min: 0, max: 3_600_000, unit: "ms" },
         default: Some(default),
     }
+}
+
+const ONCE: ParamRow = ParamRow { title: "how often it happens", default: Some("1"), ..COUNT };
+const DIRECTION: ParamRow = ParamRow {
+    name: "direction",
+    title: "which way: what the module says, what it hears, or both",
+    kind: ParamKind::Choice(&["out", "in", "both"]),
+    default: Some("both"),
+};
+
+const fn bytes(name: &'static str, title: &'static str, min: i64, default: &'static str) -> ParamRow {
+    ParamRow { name, title, kind: ParamKind::Number { min, max: 1_000_000, unit: "bytes" }, default: Some(default) }
 }
 
 /// Every fault there is.
@@ -105,5 +128,81 @@ pub const FAULTS: &[FaultRow] = &[
             COUNT,
         ],
         effect: Effect::Refuse,
+    },
+    FaultRow {
+        name: "freeze",
+        title: "The module hears and says nothing for a while, then goes on with what it was sent.",
+        params: &[
+            ms("for how long", "2000"),
+            ParamRow { title: "when this command comes; without it, at once", ..COMMAND },
+            ONCE,
+        ],
+        effect: Effect::Freeze,
+    },
+    FaultRow {
+        name: "restart",
+        title: "The module restarts by itself.",
+        params: &[ParamRow { title: "behind the answer to this command; without it, at once", ..COMMAND }, ONCE],
+        effect: Effect::Restart,
+    },
+    FaultRow {
+        name: "restart_in_answer",
+        title: "The module restarts in the middle of an answer.",
+        params: &[bytes("at", "behind so many bytes of the answer", 0, "3"), COMMAND, ONCE],
+        effect: Effect::Die,
+    },
+    FaultRow {
+        name: "split_answer",
+        title: "An answer comes in two parts with a pause between them.",
+        params: &[bytes("at", "bytes before the pause", 0, "3"), ms("length of the pause", "500"), COMMAND, COUNT],
+        effect: Effect::Split,
+    },
+    FaultRow {
+        name: "urc_in_answer",
+        title: "A line that nobody asked for comes in the middle of an answer.",
+        params: &[
+            bytes("at", "bytes of the answer before it", 0, "3"),
+            ParamRow {
+                name: "text",
+                title: "the line, without line ends",
+                kind: ParamKind::Text,
+                default: Some("+CREG: 1"),
+            },
+            COMMAND,
+            COUNT,
+        ],
+        effect: Effect::Insert,
+    },
+    FaultRow {
+        name: "echo_garbage",
+        title: "The echo comes back as other bytes.",
+        params: &[COUNT],
+        effect: Effect::GarbleEcho,
+    },
+    FaultRow {
+        name: "noise",
+        title: "Bytes arrive as others, as at a wrong baud rate.",
+        params: &[
+            DIRECTION,
+            ParamRow {
+                name: "percent",
+                title: "how many of a hundred",
+                kind: ParamKind::Number { min: 1, max: 100, unit: "%" },
+                default: Some("100"),
+            },
+            ParamRow { title: "how many bytes in all; without it, until it is cleared", ..COUNT },
+        ],
+        effect: Effect::Noise,
+    },
+    FaultRow {
+        name: "lost_bytes",
+        title: "Bytes of the line are lost, again and again.",
+        params: &[
+            DIRECTION,
+            bytes("after", "so many pass", 0, "16"),
+            bytes("length", "before so many are lost", 1, "1"),
+            COUNT,
+        ],
+        effect: Effect::Lose,
     },
 ];

@@ -1,0 +1,207 @@
+//! Faults of the line: what is said is split, mixed with foreign lines, garbled, lost, or ends in the middle; what is heard
+//! is garbled or lost. Between the protocol session and the descriptor; driven by `module`.
+//!
+//! Positions count the bytes of one answer, from behind the echo of its command line to the final result.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::proto::Part;
+use crate::virtual_module::faults::Active;
+use crate::virtual_module::faults::Effect;
+use crate::virtual_module::faults::Faults;
+use crate::virtual_module::faults::random::Random;
+
+/// What is done at a place of an answer.
+enum Act {
+    Pause(Instant),
+    Insert(Vec<u8>),
+    Die,
+}
+
+/// What the module says, on its way to the line, and what it hears.
+#[derive(Debug)]
+pub(in crate::virtual_module) struct Line {
+    said: VecDeque<(Instant, Vec<u8>)>,
+    /// Nothing more is said before this.
+    not_before: Option<Instant>,
+    /// The commands of the running, or last, command line.
+    commands: Vec<String>,
+    /// Bytes of its answer that were said.
+    position: usize,
+    /// The module died in the middle of an answer: nothing more comes of it.
+    died: bool,
+    random: Random,
+}
+
+impl Line {
+    pub(in crate::virtual_module) fn new(seed: u64) -> Line {
+        Line {
+            said: VecDeque::new(),
+            not_before: None,
+            commands: Vec::new(),
+            position: 0,
+            died: false,
+            random: Random::new(seed),
+        }
+    }
+
+    /// The answer to these commands begins.
+    pub(in crate::virtual_module) fn begin(&mut self, commands: Vec<String>) {
+        self.commands = commands;
+        self.position = 0;
+    }
+
+    /// The commands of the running command line.
+    pub(in crate::virtual_module) fn commands(&self) -> &[String] {
+        &self.commands
+    }
+
+    /// The module says something.
+    pub(in crate::virtual_module) fn say(&mut self, faults: &mut Faults, part: Part, bytes: &[u8], now: Instant) {
+        let mut rest = bytes;
+        if part == Part::Reply {
+            let from = self.position;
+            self.position += bytes.len();
+            let mut done = 0;
+            for (at, act) in acts(faults, &self.commands, from..self.position, now) {
+                let (before, behind) = rest.split_at(at - from - done);
+                self.emit(faults, before, now);
+                (rest, done) = (behind, at - from);
+                match act {
+                    Act::Pause(until) => self.not_before = self.not_before.max(Some(until)),
+                    Act::Insert(line) => self.emit(faults, &line, now),
+                    Act::Die => self.died = true,
+                }
+            }
+        }
+        match part {
+            Part::Echo if faults.happens(Effect::GarbleEcho, "the echo") => {
+                let garbage: Vec<u8> = rest.iter().map(|byte| self.random.other(*byte)).collect();
+                self.emit(faults, &garbage, now);
+            }
+            _ => self.emit(faults, rest, now),
+        }
+    }
+
+    fn emit(&mut self, faults: &mut Faults, bytes: &[u8], now: Instant) {
+        if self.died {
+            return;
+        }
+        let bytes = self.carry(faults, "out", bytes);
+        if !bytes.is_empty() {
+            self.said.push_back((self.not_before.map_or(now, |until| until.max(now)), bytes));
+        }
+    }
+
+    /// What the module hears of what the host said.
+    pub(in crate::virtual_module) fn hear(&mut self, faults: &mut Faults, bytes: &[u8]) -> Vec<u8> {
+        self.carry(faults, "in", bytes)
+    }
+
+    /// The bytes as a bad line carries them.
+    fn carry(&mut self, faults: &mut Faults, direction: &str, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for active in faults.in_force(&[Effect::Noise, Effect::Lose]) {
+            if ![direction, "both"].contains(&active.text("direction").unwrap_or("both")) || bytes.is_empty() {
+                continue;
+            }
+            let hits = match active.effect() {
+                Effect::Noise => self.garble(active, &mut bytes),
+                _ => lose(active, &mut bytes),
+            };
+            active.happened(hits, format_args!("{direction}going bytes of the line"));
+        }
+        bytes
+    }
+
+    fn garble(&mut self, active: &Active, bytes: &mut [u8]) -> u64 {
+        let percent = active.number("percent").unwrap_or(100);
+        let mut hits = 0;
+        for byte in bytes {
+            if active.left().is_none_or(|left| hits < left) && self.random.is_hit(percent) {
+                *byte = self.random.other(*byte);
+                hits += 1;
+            }
+        }
+        hits
+    }
+
+    /// Whether the module died in the middle of an answer since `revive`.
+    pub(in crate::virtual_module) fn died(&self) -> bool {
+        self.died
+    }
+
+    /// The module has lost its power: what waited is lost too. What it says next is said at once.
+    pub(in crate::virtual_module) fn power_lost(&mut self, now: Instant) {
+        self.said.retain(|(due, _)| *due <= now);
+        self.not_before = None;
+        self.died = false;
+    }
+
+    /// The module falls silent until then.
+    pub(in crate::virtual_module) fn freeze(&mut self, until: Instant) {
+        self.not_before = self.not_before.max(Some(until));
+        for (due, _) in &mut self.said {
+            *due = until.max(*due);
+        }
+    }
+
+    /// What is to be written now.
+    pub(in crate::virtual_module) fn poll(&mut self, now: Instant) -> Option<Vec<u8>> {
+        self.said.front().filter(|(due, _)| *due <= now)?;
+        self.said.pop_front().map(|(_, bytes)| bytes)
+    }
+
+    /// When something is to be written.
+    pub(in crate::virtual_module) fn next_deadline(&self) -> Option<Instant> {
+        self.said.front().map(|(due, _)| *due)
+    }
+
+    /// The host left: nobody hears what was said.
+    pub(in crate::virtual_module) fn host_left(&mut self) {
+        self.said.clear();
+    }
+}
+
+/// What faults do in these bytes of an answer, in order.
+fn acts(faults: &mut Faults, commands: &[String], range: std::ops::Range<usize>, now: Instant) -> Vec<(usize, Act)> {
+    let mut acts = Vec::new();
+    for active in faults.in_force(&[Effect::Split, Effect::Insert, Effect::Die]) {
+        let at = active.number("at").and_then(|at| usize::try_from(at).ok()).unwrap_or_default();
+        if !range.contains(&at) || !active.is_meant(commands) {
+            continue;
+        }
+        active.happened(1, format_args!("the answer to {} at byte {at}", commands.join(";")));
+        acts.push((
+            at,
+            match active.effect() {
+                Effect::Split => Act::Pause(now + active.span("ms")),
+                Effect::Insert => Act::Insert(format!("\r\n{}\r\n", active.text("text").unwrap_or_default()).into()),
+                _ => Act::Die,
+            },
+        ));
+    }
+    acts.sort_by_key(|(at, _)| *at);
+    acts
+}
+
+/// Behind every `after` bytes `length` are lost.
+fn lose(active: &mut Active, bytes: &mut Vec<u8>) -> u64 {
+    let span = |name| active.number(name).unwrap_or_default().unsigned_abs();
+    let (after, length) = (span("after"), span("length"));
+    let left = active.left();
+    let mut hits = 0;
+    let mut passed = active.passed;
+    bytes.retain(|_| {
+        let lost = left.is_none_or(|left| hits < left) && passed >= after;
+        passed += 1;
+        if passed == after + length {
+            passed = 0;
+            hits += 1;
+        }
+        !lost
+    });
+    active.passed = passed;
+    hits
+}
