@@ -131,6 +131,8 @@ pub(super) struct Device {
     settings: BTreeMap<String, Settings>,
     /// The time of this turn.
     pub(super) now: Instant,
+    /// What the world's calendar showed, in seconds since 1970, and when.
+    calendar: (u64, Instant),
 }
 
 impl Device {
@@ -142,6 +144,7 @@ impl Device {
         replies: Replies,
         links: Links,
     ) -> Device {
+        let now = clock::now();
         Device {
             dialect,
             identity,
@@ -154,7 +157,8 @@ impl Device {
             radio: Radio::default(),
             clock_ahead: 0,
             settings: BTreeMap::new(),
-            now: clock::now(),
+            now,
+            calendar: (clock::wall().as_secs(), now),
         }
     }
 
@@ -197,9 +201,15 @@ impl Device {
         self.settings.clear();
     }
 
+    /// What the world's calendar shows at an instant.
+    pub(super) fn set_calendar(&mut self, seconds: u64, at: Instant) {
+        (self.calendar, self.now) = ((seconds, at), at);
+    }
+
     /// Seconds since 1970 by the module's calendar.
     pub(super) fn clock_now(&self) -> u64 {
-        clock::wall().as_secs().saturating_add_signed(self.clock_ahead)
+        let (shown, then) = self.calendar;
+        (shown + self.now.saturating_duration_since(then).as_secs()).saturating_add_signed(self.clock_ahead)
     }
 
     /// The final result of a refusal, in the form the host chose; only a document that has the numbers uses them

@@ -5,7 +5,6 @@
 //! meet over a line. One thread drives each module.
 
 mod board;
-mod carry;
 pub mod clock;
 mod cmqtt;
 mod control;
@@ -20,6 +19,7 @@ mod qmt;
 pub mod quirks;
 mod replies;
 mod settings;
+pub mod simulation;
 mod surroundings;
 mod tls_contexts;
 
@@ -33,9 +33,7 @@ use std::thread::JoinHandle;
 
 use polling::Poller;
 
-use crate::dialect::catalogue;
 use crate::dialect::schema::Dialect;
-use crate::dialect::schema::Family;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::transport::pair::Link;
@@ -138,17 +136,6 @@ pub struct VirtualModule {
 impl VirtualModule {
     /// Starts one on a thread of its own.
     pub fn start(options: VirtualOptions) -> Result<VirtualModule, Error> {
-        let dialect = catalogue().get(&options.dialect).ok_or_else(|| {
-            Error::new(Kind::Unsupported, format!("there is no dialect {:?}", options.dialect))
-                .with_remedy(format!("one of: {}", catalogue().ids().join(", ")))
-        })?;
-        let speed = clock::Speed::new(options.speed)
-            .ok_or_else(|| Error::new(Kind::BadValue, format!("speed {}: a factor above 0", options.speed)))?;
-        let quirks = quirks::Quirks::new(&options.quirks)?;
-        let faults = options.faults.iter().map(|text| faults::Fault::parse(text, dialect));
-        let faults = faults.collect::<Result<Vec<_>, Error>>()?;
-        let identity = identity::Identity::new(dialect, &options.identity, options.seed)
-            .map_err(|fault| Error::new(Kind::BadValue, fault))?;
         let failed = |error: io::Error| Error::new(Kind::PortForbidden, format!("no line to the host: {error}"));
         let mut host_end = None;
         let line = match &options.endpoint {
@@ -165,17 +152,10 @@ impl VirtualModule {
         }
         .map_err(failed)?;
         let poller = Arc::new(Poller::new().map_err(failed)?);
-        let links = network::Links::new(options.network.redirect.clone(), poller.clone());
-        let replies = replies::Replies::new(options.gap);
-        let mut device = device::Device::new(dialect, identity.clone(), speed, quirks, replies, links);
-        faults.into_iter().for_each(|fault| device.faults.inject(fault));
-        let service: Box<dyn device::Service> = match dialect.family {
-            Family::Qmt => Box::new(qmt::Qmt::new(dialect.clients)),
-            Family::Cmqtt => Box::new(cmqtt::Cmqtt::new()),
-        };
+        let (module, identity) = module::Module::build(&options, Box::new(network::Sockets::new(poller.clone())))?;
+        let dialect = module.device.dialect;
         let stop = Arc::new(AtomicBool::new(false));
         let path = line.path().to_owned();
-        let module = module::Module::new(device, service, options.seed);
         let (control, orders) = control::channel(poller.clone());
         let board = board::Board::new(line, module, orders, poller.clone(), stop.clone()).map_err(failed)?;
         let thread = Builder::new()

@@ -7,15 +7,21 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::dialect::Given;
+use crate::dialect::catalogue;
 use crate::dialect::match_variant;
 use crate::dialect::schema;
+use crate::dialect::schema::Family;
 use crate::error::Error;
+use crate::error::Kind;
 use crate::proto::FinalResult;
 use crate::proto::TaEvent;
 use crate::proto::command_line;
 use crate::proto::command_line::Arg;
 use crate::proto::command_line::Form;
 use crate::proto::command_line::ParsedCommand;
+use crate::virtual_module::VirtualOptions;
+use crate::virtual_module::clock::Speed;
+use crate::virtual_module::cmqtt::Cmqtt;
 use crate::virtual_module::control::Order;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Asks;
@@ -27,7 +33,14 @@ use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Service;
 use crate::virtual_module::device::Typed;
 use crate::virtual_module::faults::Effect;
+use crate::virtual_module::faults::Fault;
 use crate::virtual_module::faults::Line;
+use crate::virtual_module::identity::Identity;
+use crate::virtual_module::network::Bearer;
+use crate::virtual_module::network::Links;
+use crate::virtual_module::qmt::Qmt;
+use crate::virtual_module::quirks::Quirks;
+use crate::virtual_module::replies::Replies;
 use crate::virtual_module::surroundings::Surroundings;
 
 /// How long a module takes to start; the documents print nothing, real ones take some seconds.
@@ -73,7 +86,31 @@ pub(super) struct Module {
 }
 
 impl Module {
-    pub(super) fn new(device: Device, service: Box<dyn Service>, seed: u64) -> Module {
+    /// The module that these options describe, on this network; and who it says it is.
+    pub(super) fn build(options: &VirtualOptions, bearer: Box<dyn Bearer>) -> Result<(Module, Identity), Error> {
+        let dialect = catalogue().get(&options.dialect).ok_or_else(|| {
+            Error::new(Kind::Unsupported, format!("there is no dialect {:?}", options.dialect))
+                .with_remedy(format!("one of: {}", catalogue().ids().join(", ")))
+        })?;
+        let speed = Speed::new(options.speed)
+            .ok_or_else(|| Error::new(Kind::BadValue, format!("speed {}: a factor above 0", options.speed)))?;
+        let quirks = Quirks::new(&options.quirks)?;
+        let faults = options.faults.iter().map(|text| Fault::parse(text, dialect));
+        let faults = faults.collect::<Result<Vec<_>, Error>>()?;
+        let identity = Identity::new(dialect, &options.identity, options.seed)
+            .map_err(|fault| Error::new(Kind::BadValue, fault))?;
+        let links = Links::new(options.network.redirect.clone(), bearer);
+        let replies = Replies::new(options.gap);
+        let mut device = Device::new(dialect, identity.clone(), speed, quirks, replies, links);
+        faults.into_iter().for_each(|fault| device.faults.inject(fault));
+        let service: Box<dyn Service> = match dialect.family {
+            Family::Qmt => Box::new(Qmt::new(dialect.clients)),
+            Family::Cmqtt => Box::new(Cmqtt::new()),
+        };
+        Ok((Module::new(device, service, options.seed), identity))
+    }
+
+    fn new(device: Device, service: Box<dyn Service>, seed: u64) -> Module {
         Module {
             device,
             service,

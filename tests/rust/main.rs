@@ -18,6 +18,8 @@ mod seed_facts;
 mod seed_known;
 mod seed_repair;
 mod seeds;
+#[cfg(feature = "virtual")]
+mod simulation;
 mod te_session;
 mod vectors;
 #[cfg(feature = "virtual")]

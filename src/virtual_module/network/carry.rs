@@ -1,32 +1,32 @@
-//! One connection's share of a turn: bytes from the socket to the MQTT session and back. `network` owns both.
+//! One connection's share of a turn: bytes from the connection to the MQTT session and back. `network` owns both.
 
 use std::io;
 use std::time::Instant;
 
 use crate::mqtt::ClientSession;
 use crate::mqtt::SessionState;
-use crate::transport::net::Stream;
 use crate::virtual_module::network::LostBy;
+use crate::virtual_module::network::bearer::Connection;
 
 /// Read at most this much of one connection before the others have their turn.
 const READ_AT_ONCE: usize = 64 * 1024;
 
 /// Carries bytes both ways and does what is due; how the connection ended, if it did, and whether there is more to read.
 pub(super) fn carry(
-    stream: &mut Stream,
+    line: &mut dyn Connection,
     session: &mut ClientSession,
     reads: bool,
     now: Instant,
 ) -> (Option<LostBy>, bool) {
     if !reads {
         // While nothing is read, nothing can be late.
-        return (send(stream, session, false), false);
+        return (send(line, session, false), false);
     }
     let mut ended = None;
     let mut taken = 0;
     let mut buffer = [0; 16 * 1024];
     while taken < READ_AT_ONCE {
-        match stream.read(&mut buffer) {
+        match line.read(&mut buffer) {
             Ok(0) => {
                 ended = Some(LostBy::PeerClosed);
                 break;
@@ -48,15 +48,15 @@ pub(super) fn carry(
     let pings = !awaited_pong && session.awaits_pong();
     match ended {
         Some(end) => (Some(end), false),
-        None => (send(stream, session, pings), taken >= READ_AT_ONCE),
+        None => (send(line, session, pings), taken >= READ_AT_ONCE),
     }
 }
 
 /// Writes what waits and what the session has for the broker; how the connection ended, if it did.
-pub(super) fn send(stream: &mut Stream, session: &mut ClientSession, pings: bool) -> Option<LostBy> {
-    let mut outcome = stream.flush();
+pub(super) fn send(line: &mut dyn Connection, session: &mut ClientSession, pings: bool) -> Option<LostBy> {
+    let mut outcome = line.flush();
     while let Some(bytes) = session.poll_transmit() {
-        outcome = outcome.and_then(|()| stream.write(&bytes));
+        outcome = outcome.and_then(|()| line.write(&bytes));
     }
     match outcome {
         Ok(()) => None,

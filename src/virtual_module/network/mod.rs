@@ -1,43 +1,34 @@
-//! What is behind the antenna: for each client a connection and an MQTT session, on real sockets.
+//! What is behind the antenna: for each client a connection and an MQTT session, on real sockets or on simulated ones.
 //!
-//! It knows no AT: it tells what happened, and the service decides which line that is. Names are resolved and connections
-//! made on short-lived threads, which report through a channel and wake the loop.
-//!
-//! Longer than 400 lines: the stages of a connection share its fields, and apart they would have to hand them round.
+//! It knows no AT: it tells what happened, and the service decides which line that is. Nor does it know sockets: those are
+//! below it, behind [`bearer`].
+
+mod bearer;
+mod carry;
+pub(super) mod simulated;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
-use std::net::TcpStream;
-use std::os::fd::AsRawFd;
-use std::os::fd::BorrowedFd;
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
-
-use crossbeam_channel::Receiver;
-use crossbeam_channel::Sender;
-use crossbeam_channel::unbounded;
-use polling::Event;
-use polling::PollMode;
-use polling::Poller;
 
 use crate::mqtt::ClientEvent;
 use crate::mqtt::ClientOptions;
 use crate::mqtt::ClientSession;
 use crate::mqtt::Refused;
 use crate::mqtt::SessionState;
-use crate::transport::net::DialError;
-use crate::transport::net::Stream;
-use crate::transport::net::dial;
 use crate::virtual_module::BrokerAddress;
-use crate::virtual_module::carry::carry;
-use crate::virtual_module::carry::send;
+use crate::virtual_module::network::bearer::Connection;
+use crate::virtual_module::network::bearer::Ticket;
+use crate::virtual_module::network::carry::carry;
+use crate::virtual_module::network::carry::send;
 use crate::virtual_module::tls_contexts::Security;
 
-/// The poller's key of client 0; the line to the host has the ones below.
-pub(super) const FIRST_KEY: usize = 16;
+pub(super) use crate::virtual_module::network::bearer::Bearer;
+pub(super) use crate::virtual_module::network::sockets::Sockets;
 
 /// What happened on a client's connection.
 #[derive(Debug)]
@@ -86,24 +77,19 @@ pub(super) struct Target {
     pub(super) security: Option<Security>,
 }
 
-struct Dialled {
-    client: u8,
-    generation: u64,
-    outcome: Result<TcpStream, DialError>,
-}
-
 enum Stage {
-    Dialling(Target),
-    Handshaking(Stream),
-    Open(Stream),
+    /// Whether the connection is to be secured.
+    Dialling {
+        secured: bool,
+    },
+    Handshaking(Box<dyn Connection>),
+    Open(Box<dyn Connection>),
 }
 
 struct Link {
     generation: u64,
     stage: Stage,
     deadline: Instant,
-    /// What the poller watches for: reading, writing.
-    interest: (bool, bool),
     /// Tells when DISCONNECT has left.
     parting: bool,
     /// What the socket refused between two turns.
@@ -113,10 +99,9 @@ struct Link {
 /// The connections of all clients.
 pub(super) struct Links {
     redirect: Option<BrokerAddress>,
-    poller: Arc<Poller>,
+    bearer: Box<dyn Bearer>,
     links: BTreeMap<u8, Link>,
     sessions: BTreeMap<u8, ClientSession>,
-    dialled: (Sender<Dialled>, Receiver<Dialled>),
     generation: u64,
     /// Clients whose connection the module itself gave up since the last `pump`: what that told of them is over.
     given_up: BTreeSet<u8>,
@@ -127,13 +112,12 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn new(redirect: Option<BrokerAddress>, poller: Arc<Poller>) -> Links {
+    pub(super) fn new(redirect: Option<BrokerAddress>, bearer: Box<dyn Bearer>) -> Links {
         Links {
             redirect,
-            poller,
+            bearer,
             links: BTreeMap::new(),
             sessions: BTreeMap::new(),
-            dialled: unbounded(),
             generation: 0,
             given_up: BTreeSet::new(),
             more: false,
@@ -155,25 +139,13 @@ impl Links {
     pub(super) fn open(&mut self, client: u8, target: Target, timeout: Duration, now: Instant) -> io::Result<()> {
         self.close(client);
         self.generation += 1;
-        let generation = self.generation;
-        let report = self.dialled.0.clone();
-        let poller = self.poller.clone();
-        let done = move |outcome| {
-            // The module may have stopped meanwhile; then nobody wants to know.
-            let _ = report.send(Dialled { client, generation, outcome });
-            let _ = poller.notify();
-        };
-        match self.route(&target.host, target.port) {
-            Some((host, port)) => drop(dial(&host, port, timeout, done)?),
-            None => {
-                done(Err(DialError::NotResolved(io::Error::new(io::ErrorKind::NotFound, "a name that leads nowhere"))))
-            }
-        }
+        let ticket = Ticket { client, generation: self.generation };
+        let route = self.route(&target.host, target.port);
+        self.bearer.dial(ticket, route, &target, timeout, now)?;
         let link = Link {
-            generation,
-            stage: Stage::Dialling(target),
+            generation: self.generation,
+            stage: Stage::Dialling { secured: target.security.is_some() },
             deadline: now + timeout,
-            interest: (true, false),
             parting: false,
             refused: None,
         };
@@ -205,13 +177,13 @@ impl Links {
     /// Closes a connection without goodbye of MQTT; nothing more is told of it.
     pub(super) fn close(&mut self, client: u8) {
         self.given_up.insert(client);
-        self.end(client, Stream::close);
+        self.end(client, |line| line.close());
     }
 
     /// The network is gone: the connection ends as if the wire were cut.
     pub(super) fn cut(&mut self, client: u8) {
         self.given_up.insert(client);
-        self.end(client, Stream::abort);
+        self.end(client, |line| line.abort());
     }
 
     /// Whether what `pump` told of a client still concerns it.
@@ -219,11 +191,10 @@ impl Links {
         !self.given_up.contains(&client)
     }
 
-    fn end(&mut self, client: u8, how: impl FnOnce(&mut Stream)) {
+    fn end(&mut self, client: u8, how: impl FnOnce(&mut dyn Connection)) {
         if let Some(mut link) = self.links.remove(&client) {
-            if let Stage::Handshaking(stream) | Stage::Open(stream) = &mut link.stage {
-                forget(&self.poller, stream);
-                how(stream);
+            if let Stage::Handshaking(line) | Stage::Open(line) = &mut link.stage {
+                how(line.as_mut());
             }
             if let Some(session) = self.sessions.get_mut(&client) {
                 session.connection_lost();
@@ -292,49 +263,33 @@ impl Links {
         self.more = false;
         self.reads = reads;
         self.given_up.clear();
-        while let Ok(dialled) = self.dialled.1.try_recv() {
-            self.dialled(dialled, &mut events);
+        while let Some((ticket, outcome)) = self.bearer.dialled() {
+            self.dialled(ticket, outcome, &mut events);
         }
         for client in self.links.keys().copied().collect::<Vec<_>>() {
             let before = events.len();
             self.pump_one(client, reads, now, &mut events);
             let ended = |event: &(u8, LinkEvent)| matches!(event.1, LinkEvent::Lost(_) | LinkEvent::OpenFailed(_));
             if events[before..].iter().any(ended) {
-                self.end(client, Stream::close);
+                self.end(client, |line| line.close());
             }
         }
         events
     }
 
-    fn dialled(&mut self, dialled: Dialled, events: &mut Vec<(u8, LinkEvent)>) {
-        let Dialled { client, generation, outcome } = dialled;
+    fn dialled(
+        &mut self,
+        ticket: Ticket,
+        outcome: Result<Box<dyn Connection>, OpenFault>,
+        events: &mut Vec<(u8, LinkEvent)>,
+    ) {
+        let Ticket { client, generation } = ticket;
         let Some(link) = self.links.get_mut(&client).filter(|link| link.generation == generation) else { return };
-        let Stage::Dialling(target) = &link.stage else { return };
-        let stream = match outcome {
-            Ok(socket) => match &target.security {
-                None => Stream::plain(socket).map_err(|_| OpenFault::Refused),
-                Some(Security::Tls(config)) => {
-                    Stream::client(socket, config.clone(), &target.host).map_err(|_| OpenFault::Tls)
-                }
-                Some(Security::Legacy(hello)) => Stream::plain(socket)
-                    .and_then(|mut stream| stream.write(hello).map(|()| stream))
-                    .map_err(|_| OpenFault::Tls),
-            },
-            Err(DialError::NotResolved(_)) => Err(OpenFault::NotResolved),
-            Err(DialError::Refused(_)) => Err(OpenFault::Refused),
-            Err(DialError::TimedOut) => Err(OpenFault::TimedOut),
-        };
-        let secured = target.security.is_some();
-        let watched = stream.and_then(|stream| {
-            let interest = Event::new(FIRST_KEY + usize::from(client), true, false);
-            // SAFETY: every way out of `links` passes through `forget` before the stream is dropped.
-            let added = unsafe { self.poller.add_with_mode(stream.as_raw_fd(), interest, PollMode::Level) };
-            added.map(|()| stream).map_err(|_| OpenFault::Refused)
-        });
-        match watched {
-            Ok(stream) if secured => link.stage = Stage::Handshaking(stream),
-            Ok(stream) => {
-                link.stage = Stage::Open(stream);
+        let Stage::Dialling { secured } = link.stage else { return };
+        match outcome {
+            Ok(line) if secured => link.stage = Stage::Handshaking(line),
+            Ok(line) => {
+                link.stage = Stage::Open(line);
                 events.push((client, LinkEvent::Opened));
             }
             Err(fault) => {
@@ -349,19 +304,19 @@ impl Links {
         if !matches!(link.stage, Stage::Open(_)) && link.deadline <= now {
             return events.push((client, LinkEvent::OpenFailed(OpenFault::TimedOut)));
         }
-        if let Stage::Handshaking(stream) = &mut link.stage {
-            let outcome = stream.read(&mut [0; 1]);
+        if let Stage::Handshaking(line) = &mut link.stage {
+            let outcome = line.read(&mut [0; 1]);
             let waits = matches!(&outcome, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
             if !waits {
                 // Nobody speaks before the client does, so anything read here is the end: an error, or a legacy answer.
                 return events.push((client, LinkEvent::OpenFailed(OpenFault::Tls)));
             }
-            if stream.is_tls() && !stream.is_handshaking() {
-                let Stage::Handshaking(stream) = std::mem::replace(&mut link.stage, Stage::Dialling(Target::nowhere()))
-                else {
-                    return;
+            if line.is_secured() {
+                let agreed = std::mem::replace(&mut link.stage, Stage::Dialling { secured: true });
+                link.stage = match agreed {
+                    Stage::Handshaking(line) => Stage::Open(line),
+                    other => other,
                 };
-                link.stage = Stage::Open(stream);
                 events.push((client, LinkEvent::Opened));
             }
         }
@@ -374,13 +329,13 @@ impl Links {
         if let Some(refused) = link.refused.take() {
             return events.push((client, LinkEvent::Lost(refused)));
         }
-        if let Stage::Open(stream) = &mut link.stage {
-            let (end, more) = carry(stream, session, reads, now);
+        if let Stage::Open(line) = &mut link.stage {
+            let (end, more) = carry(line.as_mut(), session, reads, now);
             self.more |= more;
             while let Some(event) = session.poll_event() {
                 events.push((client, LinkEvent::Mqtt(event)));
             }
-            if link.parting && !stream.wants_write() && session.state() == SessionState::Disconnected {
+            if link.parting && !line.wants_write() && session.state() == SessionState::Disconnected {
                 link.parting = false;
                 events.push((client, LinkEvent::Parted));
             }
@@ -388,44 +343,24 @@ impl Links {
                 return events.push((client, LinkEvent::Lost(end)));
             }
         }
-        watch(&self.poller, client, link, reads);
+        watch(link, reads);
     }
 
     /// Sends what a service had to say to the last events, without waiting for the next turn: CONNECT behind an opened
     /// socket, acknowledgements behind messages.
     pub(super) fn flush(&mut self, client: u8) {
         let (Some(link), Some(session)) = (self.links.get_mut(&client), self.sessions.get_mut(&client)) else { return };
-        if let Stage::Open(stream) = &mut link.stage {
-            link.refused = send(stream, session, false);
+        if let Stage::Open(line) = &mut link.stage {
+            link.refused = send(line.as_mut(), session, false);
             self.more |= link.refused.is_some();
         }
-        watch(&self.poller, client, link, self.reads);
+        watch(link, self.reads);
     }
 }
 
-impl Target {
-    fn nowhere() -> Target {
-        Target { host: String::new(), port: 0, security: None }
+/// Has the connection watched for what it needs now.
+fn watch(link: &mut Link, reads: bool) {
+    if let Stage::Handshaking(line) | Stage::Open(line) = &mut link.stage {
+        line.watch(reads);
     }
-}
-
-/// Has the poller watch for what the connection needs now.
-fn watch(poller: &Poller, client: u8, link: &mut Link, reads: bool) {
-    if let Stage::Handshaking(stream) | Stage::Open(stream) = &link.stage
-        && link.interest != (reads, stream.wants_write())
-    {
-        link.interest = (reads, stream.wants_write());
-        let interest = Event::new(FIRST_KEY + usize::from(client), link.interest.0, link.interest.1);
-        // SAFETY: the descriptor belongs to `stream` and is open.
-        let fd = unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) };
-        // A descriptor the poller refuses is noticed when it is read at the next deadline.
-        let _ = poller.modify_with_mode(fd, interest, PollMode::Level);
-    }
-}
-
-fn forget(poller: &Poller, stream: &Stream) {
-    // SAFETY: the descriptor belongs to `stream` and is open.
-    let fd = unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) };
-    // It may never have been added.
-    let _ = poller.delete(fd);
 }
