@@ -13,6 +13,7 @@ use polling::Poller;
 
 use crate::error::Error;
 use crate::error::Kind;
+use crate::virtual_module::conditions::Conditions;
 use crate::virtual_module::faults::Fault;
 use crate::virtual_module::faults::FaultStatus;
 
@@ -22,8 +23,21 @@ pub(super) enum Order {
     Inject(Fault),
     /// The faults of this name, or all of them, are over.
     Clear(Option<String>),
+    /// Something else is around the module.
+    Conditions(Conditions),
+    /// Power, as a hand at the supply switches it.
+    Supply(Supply),
     /// Which faults there are.
     Faults(Sender<Vec<FaultStatus>>),
+}
+
+/// What a hand at the supply does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Supply {
+    Off,
+    On,
+    /// Off and on again at once.
+    Cycle,
 }
 
 /// An order, and who waits for it.

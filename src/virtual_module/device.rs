@@ -14,6 +14,8 @@ use crate::proto::FinalResult;
 use crate::proto::PayloadEnd;
 use crate::virtual_module::clock;
 use crate::virtual_module::clock::Speed;
+use crate::virtual_module::conditions::Conditions;
+use crate::virtual_module::conditions::UNTOLD;
 use crate::virtual_module::faults::Faults;
 use crate::virtual_module::files::Files;
 use crate::virtual_module::identity::Identity;
@@ -93,11 +95,21 @@ pub(super) enum Power {
 pub(super) enum Refusal {
     State = 3,
     Unknown = 4,
+    NoSim = 10,
     NoNetwork = 30,
     Parameter = 50,
     Cancelled = 52,
     WindowFull = 159,
 }
+
+/// What the numbers are called (3GPP TS 27.007 §9.2), for commands that no document describes. That a command is unknown is
+/// not among them: modules say `ERROR` to that.
+const GENERAL: [(i64, &str); 4] = [
+    (Refusal::State as i64, "operation not allowed"),
+    (Refusal::NoSim as i64, "SIM not inserted"),
+    (Refusal::NoNetwork as i64, "no network service"),
+    (Refusal::Parameter as i64, "incorrect parameters"),
+];
 
 /// The MQTT side of a family.
 pub(super) trait Service: Send {
@@ -126,8 +138,11 @@ pub(super) struct Device {
     pub(super) faults: Faults,
     pub(super) files: Files,
     pub(super) radio: Radio,
-    /// Seconds that the module's calendar is ahead of this computer's.
-    pub(super) clock_ahead: i64,
+    pub(super) conditions: Conditions,
+    /// Seconds that the module's calendar is ahead of the world's.
+    clock_ahead: i64,
+    /// Whether the network has told it the time since it was switched on.
+    knows_time: bool,
     settings: BTreeMap<String, Settings>,
     /// The time of this turn.
     pub(super) now: Instant,
@@ -155,7 +170,9 @@ impl Device {
             faults: Faults::default(),
             files: Files::default(),
             radio: Radio::default(),
+            conditions: Conditions::default(),
             clock_ahead: 0,
+            knows_time: false,
             settings: BTreeMap::new(),
             now,
             calendar: (clock::wall().as_secs(), now),
@@ -201,29 +218,81 @@ impl Device {
         self.settings.clear();
     }
 
-    /// What the world's calendar shows at an instant.
+    /// Begins anew at an instant at which the world's calendar shows this.
     pub(super) fn set_calendar(&mut self, seconds: u64, at: Instant) {
         (self.calendar, self.now) = ((seconds, at), at);
+        self.supply();
+        self.search();
     }
 
     /// Seconds since 1970 by the module's calendar.
     pub(super) fn clock_now(&self) -> u64 {
-        let (shown, then) = self.calendar;
-        (shown + self.now.saturating_duration_since(then).as_secs()).saturating_add_signed(self.clock_ahead)
+        self.world_now().saturating_add_signed(self.clock_ahead)
     }
 
-    /// The final result of a refusal, in the form the host chose; only a document that has the numbers uses them
-    /// (decision 41).
+    fn world_now(&self) -> u64 {
+        let (shown, then) = self.calendar;
+        shown + self.now.saturating_duration_since(then).as_secs()
+    }
+
+    /// Sets the module's calendar.
+    pub(super) fn set_clock(&mut self, seconds: u64) {
+        let ahead = i128::from(seconds) - i128::from(self.world_now());
+        self.clock_ahead = i64::try_from(ahead).unwrap_or_default();
+    }
+
+    /// The network tells the time, if it does.
+    pub(super) fn hear_the_time(&mut self) {
+        if self.conditions.network_time {
+            (self.clock_ahead, self.knows_time) = (self.conditions.clock_error_s, true);
+        }
+    }
+
+    /// The time by what the network told last.
+    pub(super) fn network_time(&self) -> Option<u64> {
+        self.knows_time.then(|| self.world_now().saturating_add_signed(self.conditions.clock_error_s))
+    }
+
+    /// Begins to look for a network.
+    pub(super) fn search(&mut self) {
+        self.radio.search(self.now + self.speed.span(self.conditions.registration_delay));
+    }
+
+    /// It is supplied with power: its calendar begins where nobody has told it the time.
+    pub(super) fn supply(&mut self) {
+        self.knows_time = false;
+        self.set_clock(UNTOLD);
+    }
+
+    /// The final result of a refusal, in the form the host chose; only a document that has the numbers uses them for its
+    /// commands (decision 41).
     pub(super) fn refusal(&self, refusal: Refusal) -> FinalResult {
         self.error(refusal as i64)
+    }
+
+    /// The same for a command beside MQTT, where 3GPP TS 27.007 §9.2 has the numbers.
+    pub(super) fn general_refusal(&self, refusal: Refusal) -> FinalResult {
+        let number = refusal as i64;
+        match (self.error(number), GENERAL.iter().find(|(known, _)| *known == number)) {
+            (FinalResult::Error, Some((_, words))) => match self.error_form() {
+                1 => FinalResult::Cme(number.to_string()),
+                2 => FinalResult::Cme((*words).to_owned()),
+                _ => FinalResult::Error,
+            },
+            (result, _) => result,
+        }
+    }
+
+    /// `AT+CMEE`: 0 none, 1 numbers, 2 words.
+    fn error_form(&self) -> i64 {
+        self.setting_int("AT+CMEE", "write", "n", 0).unwrap_or_default()
     }
 
     /// The same for any number.
     pub(super) fn error(&self, number: i64) -> FinalResult {
         const TABLE: &str = "CME 27.007";
-        let form = self.setting_int("AT+CMEE", "write", "n", 0).unwrap_or_default();
         let known = self.dialect.meaning(TABLE, number);
-        match (form, known) {
+        match (self.error_form(), known) {
             (1, Some(_)) => FinalResult::Cme(number.to_string()),
             (2, Some(row)) => FinalResult::Cme(row.meaning.clone()),
             _ => FinalResult::Error,

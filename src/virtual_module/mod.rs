@@ -7,6 +7,7 @@
 mod board;
 pub mod clock;
 mod cmqtt;
+pub mod conditions;
 mod control;
 mod device;
 pub mod faults;
@@ -39,7 +40,11 @@ use crate::error::Kind;
 use crate::transport::pair::Link;
 use crate::transport::pair::PairEnd;
 use crate::virtual_module::control::Order;
+use crate::virtual_module::control::Supply;
 
+pub use conditions::Conditions;
+pub use conditions::Registration;
+pub use conditions::Sim;
 pub use faults::FAULTS;
 pub use faults::FaultStatus;
 pub use identity::IdentityOptions;
@@ -55,6 +60,8 @@ pub struct VirtualOptions {
     pub endpoint: Endpoint,
     /// What is behind its antenna.
     pub network: Network,
+    /// What else is around it.
+    pub conditions: Conditions,
     /// Who it says it is.
     pub identity: IdentityOptions,
     /// How much faster than documented its timers run; 1 is as documented.
@@ -76,6 +83,7 @@ impl VirtualOptions {
             dialect: dialect.into(),
             endpoint: Endpoint::Pty { link: None },
             network: Network::default(),
+            conditions: Conditions::default(),
             identity: IdentityOptions::default(),
             speed: 1.0,
             seed: 0,
@@ -196,6 +204,26 @@ impl VirtualModule {
         let (answer, faults) = crossbeam_channel::bounded(1);
         self.control.give(Order::Faults(answer))?;
         Ok(faults.try_recv().unwrap_or_default())
+    }
+
+    /// Something else is around it from now on.
+    pub fn set_conditions(&self, conditions: Conditions) -> Result<(), Error> {
+        self.control.give(Order::Conditions(conditions))
+    }
+
+    /// Its power is cut, without a word: connections break, and of what it knew only files and the stored profile are left.
+    pub fn power_off(&self) -> Result<(), Error> {
+        self.control.give(Order::Supply(Supply::Off))
+    }
+
+    /// It has power again, and starts; nothing happens to one that runs.
+    pub fn power_on(&self) -> Result<(), Error> {
+        self.control.give(Order::Supply(Supply::On))
+    }
+
+    /// Its power is cut and comes back at once.
+    pub fn power_cycle(&self) -> Result<(), Error> {
+        self.control.give(Order::Supply(Supply::Cycle))
     }
 
     /// Stops it and waits for its thread; the second call does nothing.

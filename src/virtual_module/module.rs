@@ -23,6 +23,7 @@ use crate::virtual_module::VirtualOptions;
 use crate::virtual_module::clock::Speed;
 use crate::virtual_module::cmqtt::Cmqtt;
 use crate::virtual_module::control::Order;
+use crate::virtual_module::control::Supply;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Asks;
 use crate::virtual_module::device::Call;
@@ -42,6 +43,7 @@ use crate::virtual_module::qmt::Qmt;
 use crate::virtual_module::quirks::Quirks;
 use crate::virtual_module::replies::Replies;
 use crate::virtual_module::surroundings::Surroundings;
+use crate::virtual_module::surroundings::look_around;
 
 /// How long a module takes to start; the documents print nothing, real ones take some seconds.
 const BOOT: Duration = Duration::from_millis(1500);
@@ -60,7 +62,10 @@ enum Asker {
 enum State {
     Running,
     Booting(Instant),
+    /// It switched itself off.
     Off,
+    /// It has no power.
+    Unsupplied,
 }
 
 /// One module.
@@ -103,6 +108,12 @@ impl Module {
         let replies = Replies::new(options.gap);
         let mut device = Device::new(dialect, identity.clone(), speed, quirks, replies, links);
         faults.into_iter().for_each(|fault| device.faults.inject(fault));
+        device.conditions = options.conditions.clone();
+        if let Some(fault) = device.conditions.fault() {
+            return Err(Error::new(Kind::BadValue, fault));
+        }
+        device.supply();
+        device.search();
         let service: Box<dyn Service> = match dialect.family {
             Family::Qmt => Box::new(Qmt::new(dialect.clients)),
             Family::Cmqtt => Box::new(Cmqtt::new()),
@@ -188,6 +199,13 @@ impl Module {
         match order {
             Order::Inject(fault) => self.device.faults.inject(fault),
             Order::Clear(name) => self.device.faults.clear(name.as_deref()),
+            Order::Conditions(conditions) => {
+                if let Some(fault) = conditions.fault() {
+                    return Err(Error::new(Kind::BadValue, fault));
+                }
+                self.device.conditions = conditions;
+            }
+            Order::Supply(supply) => self.supply(supply),
             // Who asked may be gone.
             Order::Faults(answer) => drop(answer.send(self.device.faults.list())),
         }
@@ -200,10 +218,11 @@ impl Module {
         match self.state {
             State::Running => {}
             State::Booting(until) if until <= now => self.booted(),
-            State::Booting(_) | State::Off => return,
+            State::Booting(_) | State::Off | State::Unsupplied => return,
         }
         self.break_down();
         self.thaw();
+        look_around(&mut self.device, self.service.as_mut());
         self.device.replies.session.handle_deadline(now);
         self.catch_up();
         loop {
@@ -252,7 +271,7 @@ impl Module {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         match self.state {
             State::Booting(until) => Some(until),
-            State::Off => None,
+            State::Off | State::Unsupplied => None,
             State::Running if self.device.links.has_more() => Some(self.device.now),
             // What was held back may go on: no descriptor tells of that.
             State::Running if self.device.links.is_paused() && self.may_fetch() => Some(self.device.now),
@@ -260,6 +279,7 @@ impl Module {
                 let late = self.late.as_ref().map(|(due, _)| *due).filter(|_| self.frozen.is_none());
                 let timers = [
                     late,
+                    self.device.radio.next_deadline(),
                     self.frozen,
                     self.line.next_deadline(),
                     self.device.replies.next_deadline(),
@@ -285,7 +305,7 @@ impl Module {
     /// A host opened the port; on a module that switched itself off it is also the finger on the power key.
     pub(super) fn host_came(&mut self) {
         if matches!(self.state, State::Off) {
-            self.state = State::Booting(self.device.now + self.device.speed.span(BOOT));
+            self.boot();
         }
     }
 
@@ -384,7 +404,10 @@ impl Module {
                 true
             }
             Answer::Refused(refusal) => {
-                self.end(self.device.refusal(refusal));
+                self.end(match asker {
+                    Asker::Service => self.device.refusal(refusal),
+                    Asker::Surroundings => self.device.general_refusal(refusal),
+                });
                 false
             }
             Answer::Typed(typed) => {
@@ -475,6 +498,30 @@ impl Module {
         (asker, answer)
     }
 
+    /// A hand at the supply.
+    fn supply(&mut self, supply: Supply) {
+        match supply {
+            Supply::Off => {
+                self.switch(Power::Off);
+                self.state = State::Unsupplied;
+            }
+            Supply::On if !matches!(self.state, State::Off | State::Unsupplied) => {}
+            Supply::On => {
+                self.device.supply();
+                self.boot();
+            }
+            Supply::Cycle => {
+                self.switch(Power::Off);
+                self.device.supply();
+                self.boot();
+            }
+        }
+    }
+
+    fn boot(&mut self) {
+        self.state = State::Booting(self.device.now + self.device.speed.span(BOOT));
+    }
+
     fn switch(&mut self, power: Power) {
         self.device.links.cut_all();
         self.service.restart();
@@ -486,10 +533,10 @@ impl Module {
         self.rest.clear();
         self.asker = None;
         self.late = None;
-        self.state = match power {
-            Power::Restart => State::Booting(self.device.now + self.device.speed.span(BOOT)),
-            Power::Off => State::Off,
-        };
+        match power {
+            Power::Restart => self.boot(),
+            Power::Off => self.state = State::Off,
+        }
     }
 
     fn booted(&mut self) {

@@ -26,7 +26,9 @@ use parking_lot::MutexGuard;
 use crate::error::Error;
 use crate::virtual_module::VirtualOptions;
 use crate::virtual_module::clock;
+use crate::virtual_module::conditions::Conditions;
 use crate::virtual_module::control::Order;
+use crate::virtual_module::control::Supply;
 use crate::virtual_module::faults::Fault;
 use crate::virtual_module::module::Module;
 use crate::virtual_module::network::simulated::Simulated;
@@ -130,6 +132,26 @@ impl SimulatedModule {
     /// The faults of this name, or all of them, are over.
     pub fn clear(&mut self, name: Option<&str>) -> Result<(), Error> {
         self.order(Order::Clear(name.map(str::to_owned)))
+    }
+
+    /// Something else is around the module from now on.
+    pub fn set_conditions(&mut self, conditions: Conditions) -> Result<(), Error> {
+        self.order(Order::Conditions(conditions))
+    }
+
+    /// Its power is cut.
+    pub fn power_off(&mut self) -> Result<(), Error> {
+        self.order(Order::Supply(Supply::Off))
+    }
+
+    /// It has power again.
+    pub fn power_on(&mut self) -> Result<(), Error> {
+        self.order(Order::Supply(Supply::On))
+    }
+
+    /// Its power is cut and comes back at once.
+    pub fn power_cycle(&mut self) -> Result<(), Error> {
+        self.order(Order::Supply(Supply::Cycle))
     }
 
     /// The host closes the port.

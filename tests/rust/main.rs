@@ -25,6 +25,8 @@ mod vectors;
 #[cfg(feature = "virtual")]
 mod virtual_cmqtt;
 #[cfg(feature = "virtual")]
+mod virtual_conditions;
+#[cfg(feature = "virtual")]
 mod virtual_examples;
 mod virtual_faults;
 #[cfg(feature = "virtual")]

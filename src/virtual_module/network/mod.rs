@@ -99,6 +99,8 @@ struct Link {
 /// The connections of all clients.
 pub(super) struct Links {
     redirect: Option<BrokerAddress>,
+    /// Whether names are resolved.
+    pub(super) resolves: bool,
     bearer: Box<dyn Bearer>,
     links: BTreeMap<u8, Link>,
     sessions: BTreeMap<u8, ClientSession>,
@@ -115,6 +117,7 @@ impl Links {
     pub(super) fn new(redirect: Option<BrokerAddress>, bearer: Box<dyn Bearer>) -> Links {
         Links {
             redirect,
+            resolves: true,
             bearer,
             links: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -160,6 +163,9 @@ impl Links {
             return None;
         }
         let literal = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        if literal.is_err() && !self.resolves {
+            return None;
+        }
         let stays = name == "localhost" || literal.as_ref().is_ok_and(IpAddr::is_loopback);
         match &self.redirect {
             Some(broker) if !stays => Some((

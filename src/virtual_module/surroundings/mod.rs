@@ -6,6 +6,8 @@ pub(super) mod port;
 pub(super) mod radio;
 pub(super) mod storage;
 
+pub(super) use network::look_around;
+
 use crate::dialect::schema::Family;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Call;
@@ -60,6 +62,7 @@ impl Surroundings {
         self.upload = None;
         device.forget_settings();
         device.radio = radio::Radio::default();
+        device.search();
         self.port.restore(device);
     }
 

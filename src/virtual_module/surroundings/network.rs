@@ -2,6 +2,9 @@
 
 use crate::dialect::Matched;
 use crate::dialect::Value;
+use crate::virtual_module::conditions::Conditions;
+use crate::virtual_module::conditions::Registration;
+use crate::virtual_module::conditions::Sim;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Call;
 use crate::virtual_module::device::Device;
@@ -10,6 +13,9 @@ use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Service;
 use crate::virtual_module::surroundings::radio::Context;
 use crate::virtual_module::surroundings::radio::Radio;
+
+/// How a signal that is not known is shown (TS 27.007 §8.5).
+const UNKNOWN: u8 = 99;
 
 /// Carries out a command of this file.
 pub(super) fn call(device: &mut Device, service: &mut dyn Service, call: &Call<'_>) -> Answer {
@@ -24,14 +30,15 @@ fn read(device: &mut Device, name: &str) -> Answer {
     let prefix = name.trim_start_matches("AT");
     let lines: Vec<String> = match name {
         "AT+CPIN" if radio.functionality == 0 => return Answer::Refused(Refusal::State),
-        "AT+CPIN" => vec!["+CPIN: READY".into()],
+        "AT+CPIN" => match device.conditions.sim {
+            Sim::Ready => vec!["+CPIN: READY".into()],
+            Sim::PinRequired => vec!["+CPIN: SIM PIN".into()],
+            Sim::Absent => return Answer::Refused(Refusal::NoSim),
+        },
         "AT+CFUN" => vec![format!("+CFUN: {}", radio.functionality)],
         "AT+CREG" | "AT+CGREG" | "AT+CEREG" => {
             let reports = device.setting_int(name, "write", "n", 0).unwrap_or_default();
-            let registered = i64::from(radio.is_registered());
-            // An area, a cell and LTE, as an answer with the cell needs them.
-            let cell = if reports == 2 && registered == 1 { ",\"1A2B\",\"01C3D4E5\",7" } else { "" };
-            vec![format!("{prefix}: {reports},{registered}{cell}")]
+            vec![format!("{prefix}: {reports},{}{}", radio.stat, cell(radio, reports))]
         }
         "AT+COPS" if radio.is_registered() => vec!["+COPS: 0,0,\"modemrig\",7".into()],
         "AT+COPS" => vec!["+COPS: 0".into()],
@@ -58,8 +65,12 @@ fn read(device: &mut Device, name: &str) -> Answer {
 fn write(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) -> Answer {
     let number = |name: &str| call.int(name);
     match call.command_name {
-        "AT+CSQ" if device.radio.is_registered() => device.replies.info("+CSQ: 24,99"),
-        "AT+CSQ" => device.replies.info("+CSQ: 99,99"),
+        "AT+CSQ" => {
+            let Conditions { rssi, ber, .. } = device.conditions;
+            let hears = device.radio.functionality == 1 && device.conditions.registration != Registration::Searching;
+            let shown = |value: Option<u8>| value.filter(|_| hears).unwrap_or(UNKNOWN);
+            device.replies.info(format!("+CSQ: {},{}", shown(rssi), shown(ber)));
+        }
         "AT+CFUN" => return functionality(device, service, number("fun").unwrap_or(1), number("rst") == Some(1)),
         "AT+CGATT" => {
             let attaches = number("state") == Some(1);
@@ -87,16 +98,14 @@ fn write(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) -> 
             }
         }
         "AT+CCLK" => match call.text("time").and_then(seconds) {
-            Some(wanted) => {
-                let ahead = i128::from(wanted) - i128::from(device.clock_now()) + i128::from(device.clock_ahead);
-                device.clock_ahead = i64::try_from(ahead).unwrap_or_default();
-            }
+            Some(wanted) => device.set_clock(wanted),
             None => return Answer::Refused(Refusal::Parameter),
         },
-        "AT+QLTS" => {
-            let time = calendar(device.clock_now(), Style::Long);
-            device.replies.info(format!("+QLTS: \"{time},0\""));
-        }
+        // The time the network told last; nothing where it told none.
+        "AT+QLTS" => match device.network_time() {
+            Some(time) => device.replies.info(format!("+QLTS: \"{},0\"", calendar(time, Style::Long))),
+            None => device.replies.info("+QLTS: \"\""),
+        },
         "AT+CRESET" => return Answer::Power(Power::Restart),
         "AT+QPOWD" | "AT+CPOF" => return Answer::Power(Power::Off),
         // Registration reports, name servers: kept and given back.
@@ -109,12 +118,41 @@ fn functionality(device: &mut Device, service: &mut dyn Service, level: i64, res
     if restarts {
         return Answer::Power(Power::Restart);
     }
+    if level == 1 && device.radio.functionality != 1 {
+        device.search();
+    }
     device.radio.functionality = level;
-    if !device.radio.is_registered() {
+    look_around(device, service);
+    Answer::Done
+}
+
+/// Takes in what is around: a registration that came or went is reported where that is asked for, and who loses the network
+/// loses contexts and connections.
+pub(in crate::virtual_module) fn look_around(device: &mut Device, service: &mut dyn Service) {
+    let had_pdp = device.radio.has_pdp();
+    device.links.resolves = device.conditions.dns;
+    if device.radio.look(&device.conditions, device.now) {
+        for name in ["AT+CREG", "AT+CGREG", "AT+CEREG"] {
+            let reports = device.setting_int(name, "write", "n", 0).unwrap_or_default();
+            if reports > 0 {
+                let prefix = name.trim_start_matches("AT");
+                let line = format!("{prefix}: {}{}", device.radio.stat, cell(&device.radio, reports));
+                device.replies.urc(line, device.now);
+            }
+        }
+        if device.radio.is_registered() {
+            device.hear_the_time();
+        }
+    }
+    if had_pdp && !device.radio.has_pdp() {
         device.radio.deactivate_all();
         service.network_down(device, None);
     }
-    Answer::Done
+}
+
+/// An area, a cell and LTE, as a report with the cell needs them.
+fn cell(radio: &Radio, reports: i64) -> &'static str {
+    if reports == 2 && radio.is_registered() { ",\"1A2B\",\"01C3D4E5\",7" } else { "" }
 }
 
 /// Defines a PDP context, or removes it where only its number is given (TS 27.007 §10.1.1).

@@ -1,7 +1,11 @@
-//! The radio as far as a host sees it: functionality, attachment, PDP contexts. The network is always there; what the host
-//! switches off is off.
+//! The radio as far as a host sees it: functionality, registration, attachment, PDP contexts. What is around it is in
+//! `conditions`; what the host switches off is off.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::virtual_module::conditions::Conditions;
+use crate::virtual_module::conditions::Sim;
 
 /// State of the radio.
 #[derive(Debug)]
@@ -12,6 +16,12 @@ pub(in crate::virtual_module) struct Radio {
     pub(super) attached: bool,
     /// PDP contexts that are defined.
     pub(super) contexts: BTreeMap<i64, Context>,
+    /// Registration, by the numbers of TS 27.007 §7.2.
+    pub(super) stat: i64,
+    /// When the search for a network ends.
+    found_at: Option<Instant>,
+    /// The network gives PDP contexts.
+    gives_pdp: bool,
 }
 
 /// A PDP context.
@@ -30,19 +40,54 @@ impl Default for Context {
 
 impl Default for Radio {
     fn default() -> Radio {
-        Radio { functionality: 1, attached: true, contexts: BTreeMap::from([(1, Context::default())]) }
+        Radio {
+            functionality: 1,
+            attached: true,
+            contexts: BTreeMap::from([(1, Context::default())]),
+            stat: 0,
+            found_at: None,
+            gives_pdp: true,
+        }
     }
 }
 
 impl Radio {
+    /// Begins to look for a network.
+    pub(in crate::virtual_module) fn search(&mut self, until: Instant) {
+        self.found_at = Some(until);
+    }
+
+    /// Takes in what is around; whether the registration is another one now.
+    pub(super) fn look(&mut self, conditions: &Conditions, now: Instant) -> bool {
+        self.found_at.take_if(|until| *until <= now);
+        self.gives_pdp = conditions.pdp;
+        let stat = match self.functionality {
+            1 if conditions.sim != Sim::Ready => 0,
+            1 if self.found_at.is_some() => 2,
+            1 => conditions.registration.stat(),
+            _ => 0,
+        };
+        std::mem::replace(&mut self.stat, stat) != stat
+    }
+
+    /// When the search ends.
+    pub(in crate::virtual_module) fn next_deadline(&self) -> Option<Instant> {
+        self.found_at
+    }
+
     /// Whether there is a network at all.
     pub(super) fn is_registered(&self) -> bool {
-        self.functionality == 1
+        matches!(self.stat, 1 | 5)
+    }
+
+    /// Whether a PDP context can be had.
+    pub(super) fn has_pdp(&self) -> bool {
+        self.is_registered() && self.attached && self.gives_pdp
     }
 
     /// Activates a PDP context, as opening a connection does; whether that was possible.
     pub(in crate::virtual_module) fn activate(&mut self, context: i64) -> bool {
-        if !self.is_registered() || !self.attached {
+        if !self.has_pdp() {
             return false;
         }
         self.contexts.entry(context).or_default().active = true;
