@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from modemrig.reference import dialects as dialects
     from modemrig.transcripts import decode as decode
     from modemrig.transcripts import decode_line as decode_line
+    from modemrig.virtual import InjectedFault as InjectedFault
     from modemrig.virtual import VirtualModule as VirtualModule
 
 _HOME = {
@@ -116,7 +117,7 @@ _HOME = {
     "modem": ("Modem", "identify", "open", "ports"),
     "reference": ("catalogue", "dialects"),
     "transcripts": ("decode", "decode_line"),
-    "virtual": ("VirtualModule",),
+    "virtual": ("InjectedFault", "VirtualModule"),
 }
 """Which submodule a public name lives in; it is loaded when the name is first asked for."""
 

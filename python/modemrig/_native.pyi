@@ -34,8 +34,10 @@ __all__ = [
     "VirtualModule",
     "__version__",
     "catalogue_json",
+    "check_fault",
     "decode_line",
     "dialects",
+    "faults",
     "generate_certificates",
     "identify",
     "ports",
@@ -276,11 +278,21 @@ class VirtualModule:
         speed: float,
         seed: int,
         quirks: Sequence[str],
+        faults: Sequence[str],
     ) -> VirtualModule:
         """Brief."""
 
     def path(self) -> str: ...
     def imei(self) -> str: ...
+    def inject(self, fault: str) -> None:
+        """Brief. ``late_answer:ms=500,count=1``: the module acts by it when this returns."""
+
+    def clear(self, name: str | None) -> None:
+        """Brief. ``None`` clears all."""
+
+    def faults(self) -> list[tuple[str, int, int | None]]:
+        """Brief. Fault, how often it has happened, how often it will happen yet."""
+
     def stop(self) -> None:
         """Brief. Joins the thread. Idempotent."""
 
@@ -329,5 +341,11 @@ def identify(target: str, timeout_s: float | None = None) -> tuple[_Kind, int | 
     """Waits."""
 
 def decode_line(line: bytes) -> list[str]: ...
+def faults() -> list[tuple[str, str, list[tuple[str, str, str, str | None]]]]:
+    """Name, title and parameters of each fault; of a parameter name, title, what it may be, default."""
+
+def check_fault(dialect: str, fault: str) -> None:
+    """Brief. Raises what ``VirtualModule`` would."""
+
 def quirks() -> list[tuple[str, str]]: ...
 def generate_certificates() -> tuple[str, str, str, str, str]: ...

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from modemrig.cli_virtual import add_virtual
+from modemrig.cli_virtual import add_control, add_virtual
 from modemrig.cli_words import add_command, seconds
 from modemrig.errors import ModemrigError
 
@@ -88,6 +88,7 @@ with a module on a port:
     _add_identify(commands)
     _add_catalogue(commands)
     add_virtual(commands)
+    add_control(commands)
     _add_decode(commands)
     _add_hil(commands)
     return parser

@@ -1,4 +1,4 @@
-"""``modemrig virtual``: modules that are not there, until Ctrl-C."""
+"""``modemrig virtual``: modules that are not there, until Ctrl-C; ``modemrig control``: what goes wrong with one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from modemrig.cli_words import add_command, factor, positive
 
-__all__ = ["add_virtual"]
+__all__ = ["add_control", "add_virtual"]
 
 
 def add_virtual(commands: Any) -> None:
@@ -25,7 +25,9 @@ def add_virtual(commands: Any) -> None:
         "  modemrig virtual ecx00u_egx00u              then, elsewhere: tio /dev/pts/5\n"
         "  modemrig virtual sim7028 --count 4\n"
         "  modemrig virtual bc35g_bc28 --broker 127.0.0.1:1883 --link /tmp/module\n"
-        "  modemrig virtual lte_standard_a --quirk prompt_on_own_line",
+        "  modemrig virtual lte_standard_a --quirk prompt_on_own_line --fault late_answer:ms=3000,command=AT+CSQ\n"
+        "  modemrig virtual --list-faults\n"
+        "  modemrig virtual sim7028 --control /tmp/ctl  then, elsewhere: modemrig control /tmp/ctl inject no_answer",
     )
     parser.add_argument("dialect", nargs="?", metavar="DIALECT", help="one of 'modemrig catalogue'")
     parser.add_argument("--count", type=positive, default=1, metavar="N", help="how many modules (default 1)")
@@ -39,6 +41,16 @@ def add_virtual(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of whatever is random (default 0)")
     parser.add_argument("--quirk", action="append", default=[], metavar="NAME", help="a departure from the document")
     parser.add_argument("--list-quirks", action="store_true", help="list the quirks, and end")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="F", help="what goes wrong: NAME or NAME:KEY=VALUE,…"
+    )
+    parser.add_argument("--list-faults", action="store_true", help="list the faults with their parameters, and end")
+    parser.add_argument("--json", action="store_true", help="with --list-faults: a JSON list instead of text")
+    parser.add_argument(
+        "--control",
+        metavar="PATH",
+        help="make a socket for 'modemrig control' (PATH-1, PATH-2, … with --count), or 127.0.0.1:PORT",
+    )
 
 
 def _virtual(options: argparse.Namespace) -> int:
@@ -53,6 +65,9 @@ def _virtual(options: argparse.Namespace) -> int:
         for name, title in _native.quirks():
             print(f"{name:28} {title}")
         return 0
+    if options.list_faults:
+        _print_faults(options.json)
+        return 0
     if options.dialect is None:
         options.parser.error(f"say which dialect: {', '.join(modemrig.dialects())}")
 
@@ -63,7 +78,8 @@ def _virtual(options: argparse.Namespace) -> int:
             broker = options.broker
             if broker == "bench":
                 broker = stack.enter_context(modemrig.BenchBroker())
-        for number, link in enumerate(_links(options.link, options.count)):
+        places = zip(_links(options.link, options.count), _links(options.control, options.count), strict=True)
+        for number, (link, control) in enumerate(places):
             module = stack.enter_context(
                 modemrig.VirtualModule(
                     options.dialect,
@@ -74,9 +90,15 @@ def _virtual(options: argparse.Namespace) -> int:
                     speed=options.speed,
                     seed=options.seed + number,  # no two with the same serial number
                     quirks=tuple(options.quirk),
+                    faults=tuple(options.fault),
                 )
             )
-            print(f"{options.dialect}  IMEI {module.imei}  port {module.path}" + (f"  link {link}" if link else ""))
+            line = f"{options.dialect}  IMEI {module.imei}  port {module.path}" + (f"  link {link}" if link else "")
+            if control:
+                from modemrig.control import ControlSocket
+
+                line += f"  control {stack.enter_context(ControlSocket(module, control)).path}"
+            print(line)
         if isinstance(broker, modemrig.BenchBroker):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="modemrig-"))
             files = broker.certificates.write(Path(folder))
@@ -90,6 +112,63 @@ def _virtual(options: argparse.Namespace) -> int:
             print("broker  whatever the real resolver finds")
         print("Ctrl-C ends it.", flush=True)
         _wait_for_ever()
+    return 0
+
+
+def _print_faults(as_json: bool) -> None:
+    import json
+
+    from modemrig import _native
+
+    if as_json:
+        keys = ("name", "title", "allowed", "default")
+        rows = [
+            {"name": name, "title": title, "parameters": [dict(zip(keys, param, strict=True)) for param in params]}
+            for name, title, params in _native.faults()
+        ]
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    for name, title, params in _native.faults():
+        print(f"{name:20} {title}")
+        for param, what, allowed, default in params:
+            print(f"{'':20}   {param:10} {what} ({allowed}{f'; {default}' if default is not None else ''})")
+
+
+def add_control(commands: Any) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "control",
+        "have something go wrong with a running virtual module",
+        _control,
+        "Tell a module that 'modemrig virtual … --control PATH' runs what goes wrong from now on.",
+        "  modemrig control /tmp/ctl inject no_answer:command=AT+CSQ,count=1\n"
+        "  modemrig control /tmp/ctl inject \"urc_in_answer:at=5,text='+CREG: 1,2'\"\n"
+        "  modemrig control /tmp/ctl list\n"
+        "  modemrig control /tmp/ctl clear no_answer\n"
+        "  modemrig control /tmp/ctl status --json",
+    )
+    parser.add_argument("path", metavar="PATH", help="the socket, or 127.0.0.1:PORT")
+    parser.add_argument("action", metavar="ACTION", help="inject FAULT…, clear [FAULT…], list, status")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="of the action")
+    parser.add_argument("--json", action="store_true", help="the answer as one JSON object")
+
+
+def _control(options: argparse.Namespace) -> int:
+    import json
+
+    from modemrig.control import ask
+
+    answer = ask(options.path, [options.action, *options.words])
+    if options.json:
+        print(json.dumps(answer, ensure_ascii=False))
+        return 0
+    for key, value in answer.items():
+        if key != "faults":
+            print(f"{key:8} {value}")
+    for row in answer["faults"]:
+        left = "until cleared" if row["left"] is None else f"{row['left']} left"
+        print(f"{row['fault']}  happened {row['happened']}, {left}")
     return 0
 
 

@@ -66,6 +66,8 @@ class Slot:
     """Access point name; given, the module is attached to its network first."""
     quirks: tuple[str, ...] = ()
     """Departures of a virtual module from its document."""
+    faults: tuple[str, ...] = ()
+    """What goes wrong with a virtual module: ``late_answer:ms=500,count=1``."""
 
     @property
     def is_virtual(self) -> bool:
@@ -184,9 +186,10 @@ class _Reader:
         return Rig(name, slots, chosen)
 
     def slot(self, number: int, row: dict[str, Any]) -> Slot:
+        from modemrig import _native
         from modemrig.reference import dialects
 
-        self.known("slot", number, row, {"name", "port", "dialect", "baud", "imei", "apn", "quirks"})
+        self.known("slot", number, row, {"name", "port", "dialect", "baud", "imei", "apn", "quirks", "faults"})
 
         def get(key: str, kind: type, default: Any = None) -> Any:
             return self.value("slot", number, row, key, kind, default)
@@ -213,14 +216,20 @@ class _Reader:
         baud = get("baud", int, 115_200)
         if baud <= 0:
             raise fail("baud", f"{baud}: a number of bits per second above 0")
-        quirks = get("quirks", list, [])
-        if not all(isinstance(quirk, str) for quirk in quirks):
-            raise fail("quirks", "a list of names")
-        if quirks and not port.startswith(VIRTUAL):
-            raise fail("quirks", f"{port} is a real port; only virtual modules have quirks on demand")
+        quirks, faults = get("quirks", list, []), get("faults", list, [])
+        for key, values in (("quirks", quirks), ("faults", faults)):
+            if not all(isinstance(value, str) for value in values):
+                raise fail(key, "a list of names")
+            if values and not port.startswith(VIRTUAL):
+                raise fail(key, f"{port} is a real port; only virtual modules have {key} on demand")
         if unknown := [quirk for quirk in quirks if quirk not in _known_quirks()]:
             raise fail("quirks", f"there is no quirk {unknown[0]!r}; there are {', '.join(_known_quirks())}")
-        return Slot(name, port, dialect, baud, imei, get("apn", str), tuple(quirks))
+        for fault in faults:
+            try:
+                _native.check_fault(named, fault)
+            except CallerError as error:
+                raise fail("faults", str(error)) from None
+        return Slot(name, port, dialect, baud, imei, get("apn", str), tuple(quirks), tuple(faults))
 
     def broker(self, head: dict[str, Any]) -> str | BrokerAddress:
         row = head.get("broker", "bench")

@@ -7,13 +7,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import TracebackType
 
 from modemrig import _native
 from modemrig.broker import BenchBroker
 from modemrig.errors import BadValue
 
-__all__ = ["VirtualModule"]
+__all__ = ["InjectedFault", "VirtualModule"]
+
+
+@dataclass(frozen=True, slots=True)
+class InjectedFault:
+    """A fault of a virtual module, and how far it is."""
+
+    fault: str
+    """Name and parameters, as they would be written: ``late_answer:ms=500,count=1``."""
+    happened: int
+    """How often it has happened."""
+    left: int | None
+    """How often it will happen yet; ``None``: until it is cleared."""
+
+    @property
+    def name(self) -> str:
+        """``late_answer``"""
+        return self.fault.partition(":")[0]
 
 
 class VirtualModule:
@@ -39,6 +57,7 @@ class VirtualModule:
         speed: float = 1.0,
         seed: int = 0,
         quirks: Iterable[str] = (),
+        faults: Iterable[str] = (),
     ) -> None:
         """Start it.
 
@@ -54,9 +73,12 @@ class VirtualModule:
             speed: timers run this many times as fast.
             seed: of whatever is random.
             quirks: named departures from the document.
+            faults: what goes wrong from the start, each as ``"late_answer"`` or ``"late_answer:ms=500,count=1"``;
+                ``modemrig virtual --list-faults`` lists them.
 
         Raises:
-            Unsupported: there is no such dialect or quirk.
+            Unsupported: there is no such dialect.
+            BadValue: there is no such quirk or fault, or not with this parameter.
         """
         self.dialect = dialect
         """The dialect it speaks."""
@@ -73,6 +95,7 @@ class VirtualModule:
             speed,
             seed,
             list(quirks),
+            list(faults),
         )
 
     @property
@@ -84,6 +107,34 @@ class VirtualModule:
     def imei(self) -> str:
         """Its serial number."""
         return self._native.imei()
+
+    def inject(self, fault: str, **parameters: str | int) -> None:
+        """Have something go wrong from now on; the module acts by it when this returns.
+
+        >>> import modemrig
+        >>> with modemrig.VirtualModule("bc35g_bc28") as module:
+        ...     module.inject("late_answer", ms=500, count=1)
+        ...     module.faults
+        [InjectedFault(fault='late_answer:ms=500,count=1', happened=0, left=1)]
+
+        Args:
+            fault: its name, or name and parameters in one text.
+            parameters: of the fault.
+
+        Raises:
+            BadValue: there is no such fault, or not with this parameter; the error says what there is.
+        """
+        words = [f"{key}={_quoted(value)}" for key, value in parameters.items()]
+        self._native.inject(fault + ("," if ":" in fault else ":") * bool(words) + ",".join(words))
+
+    def clear(self, fault: str | None = None) -> None:
+        """End the faults of a name, or all of them."""
+        self._native.clear(fault)
+
+    @property
+    def faults(self) -> list[InjectedFault]:
+        """What was asked for and not cleared; a fault that is used up stays here, with nothing left."""
+        return [InjectedFault(*row) for row in self._native.faults()]
 
     def stop(self) -> None:
         """Stop it: the port vanishes, connections close, no thread is left. Idempotent."""
@@ -99,6 +150,13 @@ class VirtualModule:
 
     def __repr__(self) -> str:
         return f"VirtualModule({self.dialect!r}, path={self.path!r})"
+
+
+def _quoted(value: str | int) -> str:
+    text = str(value)
+    if "'" in text:
+        raise BadValue(f"a parameter of a fault has no apostrophe: {text!r}")
+    return f"'{text}'" if "," in text else text
 
 
 def _address(broker: BenchBroker | str) -> tuple[str, int, int | None]:

@@ -59,6 +59,10 @@ mod _native {
     #[pymodule_export]
     use crate::bindings::virtual_module::NativeVirtualModule;
     #[pymodule_export]
+    use crate::bindings::virtual_module::check_fault;
+    #[pymodule_export]
+    use crate::bindings::virtual_module::faults;
+    #[pymodule_export]
     use crate::bindings::virtual_module::quirks;
 
     #[pymodule_init]

@@ -9,11 +9,14 @@ use crate::bindings::logging;
 use crate::bindings::wait;
 use crate::virtual_module::BrokerAddress;
 use crate::virtual_module::Endpoint;
+use crate::virtual_module::FAULTS;
 use crate::virtual_module::IdentityOptions;
 use crate::virtual_module::Network;
 use crate::virtual_module::QUIRKS;
 use crate::virtual_module::VirtualModule;
 use crate::virtual_module::VirtualOptions;
+use crate::virtual_module::faults::ParamRow;
+use crate::virtual_module::faults::check;
 
 /// The port for MQTT over TLS where nobody names another.
 const TLS_PORT: u16 = 8883;
@@ -42,6 +45,7 @@ impl NativeVirtualModule {
         speed: f64,
         seed: u64,
         quirks: Vec<String>,
+        faults: Vec<String>,
     ) -> PyResult<NativeVirtualModule> {
         logging::install(py)?;
         let redirect =
@@ -53,7 +57,7 @@ impl NativeVirtualModule {
             speed,
             seed,
             quirks,
-            faults: Vec::new(),
+            faults,
             ..VirtualOptions::new(dialect)
         };
         let module = wait::brief(py, || VirtualModule::start(options))?;
@@ -72,10 +76,39 @@ impl NativeVirtualModule {
         &self.imei
     }
 
+    fn inject(&self, py: Python<'_>, fault: &str) -> PyResult<()> {
+        wait::brief(py, || self.module.lock().inject(fault))
+    }
+
+    fn clear(&self, py: Python<'_>, name: Option<&str>) -> PyResult<()> {
+        wait::brief(py, || self.module.lock().clear(name))
+    }
+
+    fn faults(&self, py: Python<'_>) -> PyResult<Vec<(String, u64, Option<u64>)>> {
+        let faults = wait::brief(py, || self.module.lock().faults())?;
+        Ok(faults.into_iter().map(|status| (status.fault.to_string(), status.happened, status.left)).collect())
+    }
+
     fn stop(&self, py: Python<'_>) {
         py.detach(|| self.module.lock().stop());
         logging::drain(py);
     }
+}
+
+/// A fault of the table: name, title, and of each parameter name, title, what it may be, default.
+type FaultInfo = (&'static str, &'static str, Vec<(&'static str, &'static str, String, Option<&'static str>)>);
+
+/// Every fault there is.
+#[pyfunction]
+pub fn faults() -> Vec<FaultInfo> {
+    let param = |param: &ParamRow| (param.name, param.title, param.kind.allowed(), param.default);
+    FAULTS.iter().map(|row| (row.name, row.title, row.params.iter().map(param).collect())).collect()
+}
+
+/// Says what is wrong with a fault, if anything is, for modules of a dialect.
+#[pyfunction]
+pub fn check_fault(py: Python<'_>, dialect: &str, fault: &str) -> PyResult<()> {
+    wait::brief(py, || check(dialect, fault))
 }
 
 /// Name and title of each quirk.

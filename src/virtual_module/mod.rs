@@ -34,6 +34,7 @@ use std::thread::JoinHandle;
 
 use polling::Poller;
 
+use crate::dialect::catalogue;
 use crate::dialect::schema::Dialect;
 use crate::error::Error;
 use crate::error::Kind;
@@ -127,6 +128,14 @@ pub struct BrokerAddress {
     pub port: u16,
     /// Where 8883 leads.
     pub tls_port: u16,
+}
+
+/// The dialect of this name; the error lists those that exist.
+fn dialect(id: &str) -> Result<&'static Dialect, Error> {
+    catalogue().get(id).ok_or_else(|| {
+        Error::new(Kind::Unsupported, format!("there is no dialect {id:?}"))
+            .with_remedy(format!("one of: {}", catalogue().ids().join(", ")))
+    })
 }
 
 /// A running virtual module; dropping it stops it.

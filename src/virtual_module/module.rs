@@ -7,7 +7,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::dialect::Given;
-use crate::dialect::catalogue;
 use crate::dialect::match_variant;
 use crate::dialect::schema;
 use crate::dialect::schema::Family;
@@ -93,10 +92,7 @@ pub(super) struct Module {
 impl Module {
     /// The module that these options describe, on this network; and who it says it is.
     pub(super) fn build(options: &VirtualOptions, bearer: Box<dyn Bearer>) -> Result<(Module, Identity), Error> {
-        let dialect = catalogue().get(&options.dialect).ok_or_else(|| {
-            Error::new(Kind::Unsupported, format!("there is no dialect {:?}", options.dialect))
-                .with_remedy(format!("one of: {}", catalogue().ids().join(", ")))
-        })?;
+        let dialect = super::dialect(&options.dialect)?;
         let speed = Speed::new(options.speed)
             .ok_or_else(|| Error::new(Kind::BadValue, format!("speed {}: a factor above 0", options.speed)))?;
         let quirks = Quirks::new(&options.quirks)?;

@@ -15,7 +15,7 @@ import pytest
 import modemrig
 from conftest import Command
 
-COMMANDS = ["ports", "identify", "catalogue", "virtual", "decode", "hil"]
+COMMANDS = ["ports", "identify", "catalogue", "virtual", "control", "decode", "hil"]
 TRANSCRIPT = "\n".join(
     json.dumps(line)
     for line in [
@@ -82,6 +82,9 @@ def test_catalogue_of_a_dialect_is_a_reference_to_read(command: Command):
         (("virtual", "nix"), "there is no dialect"),
         (("virtual", "ecx00u_egx00u", "--broker", "nowhere"), "host:port"),
         (("virtual", "ecx00u_egx00u", "--quirk", "no_such"), "there is no quirk"),
+        (("virtual", "ecx00u_egx00u", "--fault", "no_such"), "there is no fault"),
+        (("virtual", "ecx00u_egx00u", "--fault", "late_answer:ms=soon"), "0 to 3600000 ms"),
+        (("control", "no-such-socket", "list"), "no virtual module answers"),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_1(command: Command, words: tuple[str, ...], said: str):

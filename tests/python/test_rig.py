@@ -68,6 +68,13 @@ def test_a_broker_on_the_command_line_wins(tmp_path: Path, monkeypatch: pytest.M
         ('[[slot]]\nname="a"\nport="virtual:sim7028"\n[[slot]]\nname="a"\nport="virtual:sim7028"', 5, ["twice"]),
         ('[[slot]]\nname="s"\nport="virtual:sim7028"\nimei="12"', 4, ["slot.imei", "15 digits"]),
         ('[[slot]]\nname="s"\nport="/dev/ttyS0"\nquirks=["x"]', 4, ["slot.quirks", "real port"]),
+        ('[[slot]]\nname="s"\nport="/dev/ttyS0"\nfaults=["no_answer"]', 4, ["slot.faults", "real port"]),
+        ('[[slot]]\nname="s"\nport="virtual:sim7028"\nfaults=["x"]', 4, ["slot.faults", "no fault", "no_answer"]),
+        (
+            '[[slot]]\nname="s"\nport="virtual:sim7028"\nfaults=["no_answer:command=AT+QMTPUB"]',
+            4,
+            ["slot.faults", "AT+QMTPUB"],
+        ),
         ('[[slot]]\nname="s"', 1, ["slot.port", "is needed"]),
         ('[[slot]]\nname="a b"\nport="virtual:sim7028"', 2, ["slot.name", "letters"]),
         (

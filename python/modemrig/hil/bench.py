@@ -94,6 +94,7 @@ class Bench:
             slot.known_dialect or "",
             broker=f"{broker.peer_host}:{ports}",
             quirks=slot.quirks,
+            faults=slot.faults,
             imei=slot.imei,
             seed=self.rig.slots.index(slot),
         )

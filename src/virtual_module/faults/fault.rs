@@ -118,22 +118,28 @@ fn pairs(text: &str) -> Option<Vec<String>> {
 
 /// A value as the fault keeps it.
 fn checked(row: &FaultRow, param: &ParamRow, value: &str, dialect: &Dialect) -> Result<String, Error> {
-    let wrong = |allowed: String| Err(bad(format!("fault {}: {}={value}: {allowed}", row.name, param.name)));
-    match param.kind {
-        ParamKind::Number { min, max, unit } => match value.parse::<i64>() {
-            Ok(number) if (min..=max).contains(&number) => Ok(number.to_string()),
-            _ => wrong(format!("{min} to {max} {unit}").trim_end().to_owned()),
-        },
-        ParamKind::Choice(words) if words.contains(&value) => Ok(value.to_owned()),
-        ParamKind::Choice(words) => wrong(format!("one of {}", words.join(", "))),
-        ParamKind::Text if !value.is_empty() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => {
-            Ok(value.to_owned())
+    let kept = match param.kind {
+        ParamKind::Number { min, max, .. } => {
+            value.parse::<i64>().ok().filter(|number| (min..=max).contains(number)).map(|number| number.to_string())
         }
-        ParamKind::Text => wrong("printable ASCII characters are needed".into()),
-        ParamKind::Command => match dialect.entry(value.trim_start_matches("AT").trim_start_matches("at")) {
-            Some((name, _)) => Ok(name.to_owned()),
-            None => wrong(format!("the dialect {} has no such command", dialect.id)),
-        },
+        ParamKind::Choice(words) => words.contains(&value).then(|| value.to_owned()),
+        ParamKind::Text => {
+            let fits = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'\'';
+            (!value.is_empty() && value.bytes().all(fits)).then(|| value.to_owned())
+        }
+        ParamKind::Command => dialect.entry(strip_at(value)).map(|(name, _)| name.to_owned()),
+    };
+    kept.ok_or_else(|| {
+        bad(format!("fault {}: {}={value} is not in {}", row.name, param.name, param.kind.allowed()))
+            .with_remedy(format!("{}: {}", param.name, param.title))
+    })
+}
+
+/// `+CSQ` of `AT+CSQ`, and `AT` as it is.
+fn strip_at(command: &str) -> &str {
+    match command.split_at_checked(2) {
+        Some((at, rest)) if at.eq_ignore_ascii_case("AT") && !rest.is_empty() => rest,
+        _ => command,
     }
 }
 

@@ -14,6 +14,8 @@ mod table;
 use std::fmt;
 use std::ops::Deref;
 
+use crate::error::Error;
+
 pub use fault::Fault;
 pub use table::FAULTS;
 pub use table::FaultRow;
@@ -23,6 +25,11 @@ pub use table::ParamRow;
 pub(super) use fault::known;
 pub(super) use line::Line;
 pub(super) use table::Effect;
+
+/// Says what is wrong with a fault as it is written, if anything is, for modules of this dialect.
+pub fn check(dialect: &str, fault: &str) -> Result<(), Error> {
+    Fault::parse(fault, super::dialect(dialect)?).map(drop)
+}
 
 /// A fault that was asked for, and how far it is.
 #[derive(Clone, Debug)]

@@ -46,6 +46,19 @@ pub enum ParamKind {
     Command,
 }
 
+impl ParamKind {
+    /// What it may be, in words: `0 to 3600000 ms`.
+    pub fn allowed(&self) -> String {
+        match self {
+            ParamKind::Number { min, max, unit: "" } => format!("{min} to {max}"),
+            ParamKind::Number { min, max, unit } => format!("{min} to {max} {unit}"),
+            ParamKind::Choice(words) => words.join(" | "),
+            ParamKind::Text => "printable ASCII characters but apostrophes".into(),
+            ParamKind::Command => "a command of the dialect, such as AT+CSQ".into(),
+        }
+    }
+}
+
 /// What a fault does; the mechanisms look for these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::virtual_module) enum Effect {
