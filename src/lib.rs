@@ -5,12 +5,12 @@
 //! ```text
 //!  bindings ──► everything                      the only user of pyo3
 //!  engine ───► proto dialect client transport transcript      threads, locks, ports: the host side
-//!  virtual_module ─► proto dialect transport mqtt             the device side
-//!  bench_broker ───► transport mqtt                           the broker as a test instrument
+//!  virtual_module ─► proto dialect transport mqtt cloud       the device side
+//!  bench_broker ───► transport mqtt cloud                     the broker as a test instrument
 //!  transcript ─► proto dialect                                recorded talk, and what it says
 //!  client ───► proto dialect                                  state of the module's own clients
 //!  dialect ──► proto                                          the five documents as data
-//!  proto, mqtt, transport ─► nothing of ours                  sans-IO AT, sans-IO MQTT, bytes
+//!  proto, mqtt, transport, cloud ─► nothing of ours           sans-IO AT, sans-IO MQTT, bytes, formulas
 //! ```
 
 #[cfg(feature = "virtual")]
@@ -18,6 +18,8 @@ pub mod bench_broker;
 #[cfg(feature = "python")]
 mod bindings;
 pub mod client;
+#[cfg(feature = "cloud")]
+pub mod cloud;
 pub mod dialect;
 #[cfg(feature = "engine")]
 pub mod engine;
