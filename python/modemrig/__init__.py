@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from modemrig.broker import BenchBroker as BenchBroker
     from modemrig.broker import Certificates as Certificates
     from modemrig.broker import RecordedPacket as RecordedPacket
+    from modemrig.broker import Violation as Violation
     from modemrig.client import Client as Client
     from modemrig.client import Receipt as Receipt
     from modemrig.client import Session as Session
@@ -74,7 +75,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "_native": ("Message", "__version__"),
-    "broker": ("BenchBroker", "Certificates", "RecordedPacket"),
+    "broker": ("BenchBroker", "Certificates", "RecordedPacket", "Violation"),
     "client": ("Client", "Receipt", "Session"),
     "errors": (
         "BadValue",

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from modemrig import _native
 
-__all__ = ["BenchBroker", "Certificates", "RecordedPacket"]
+__all__ = ["BenchBroker", "Certificates", "RecordedPacket", "Violation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,32 @@ class RecordedPacket:
 
     def __getitem__(self, name: str) -> Any:
         return self.fields[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule of the standard that a client broke."""
+
+    time: float
+    """When, in seconds since the broker started."""
+    connection: int
+    """Which connection, in the order they came."""
+    client_id: str
+    """Whose; empty until its CONNECT was read."""
+    level: Literal[3, 4] | None
+    """The connection's level: 3 is MQTT 3.1, 4 is 3.1.1."""
+    kind: str | None
+    """``PUBLISH``, …; ``None`` for bytes that are no packet, and for silence."""
+    id: int | None
+    """Its packet identifier."""
+    what: str
+    """What is wrong."""
+    statement: str
+    """Where the standard says so: ``[MQTT-2.3.1-1]``, or a section."""
+
+    def __str__(self) -> str:
+        packet = " ".join(str(part) for part in (self.kind, self.id) if part is not None)
+        return f"client {self.client_id!r}: {packet + ': ' if packet else ''}{self.what} {self.statement}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +180,23 @@ class BenchBroker:
     def clear_record(self) -> None:
         """Forget the packets so far."""
         self._native.clear_record()
+
+    def violations(self) -> list[Violation]:
+        """Every rule of the standard that a client broke so far.
+
+        >>> import socket, modemrig
+        >>> with modemrig.BenchBroker() as broker, socket.create_connection((broker.host, broker.port)) as client:
+        ...     client.sendall(bytes([0xC0, 0]))  # PINGREQ before CONNECT
+        ...     client.recv(1)
+        ...     [str(each) for each in broker.violations()]
+        b''
+        ["client '': PINGREQ: the first packet is not CONNECT [MQTT-3.1.0-1]"]
+        """
+        return [Violation(*row) for row in self._native.violations()]  # type: ignore[arg-type]
+
+    def clear_violations(self) -> None:
+        """Forget the broken rules so far."""
+        self._native.clear_violations()
 
     def refuse_with(self, code: int | None) -> None:
         """Answer every CONNECT from now on with this CONNACK code (1 to 5); ``None`` ends it."""

@@ -27,6 +27,7 @@ use crate::mqtt::BrokerCore;
 use crate::mqtt::Policy;
 use crate::mqtt::Qos;
 use crate::mqtt::RecordedPacket;
+use crate::mqtt::Violation;
 use crate::transport::tls::Versions;
 use server::Server;
 use server::Shared;
@@ -114,6 +115,16 @@ impl BenchBroker {
     /// Forgets the packets so far.
     pub fn clear_record(&self) {
         self.shared.with_core(BrokerCore::clear_record);
+    }
+
+    /// Every rule of the standard that a client broke so far, oldest first: identifiers, flags, order, silence.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.shared.with_core(|core| core.violations().cloned().collect())
+    }
+
+    /// Forgets the broken rules so far.
+    pub fn clear_violations(&self) {
+        self.shared.with_core(BrokerCore::clear_violations);
     }
 
     /// Refuses every CONNECT with this code from now on; `None`: no longer.

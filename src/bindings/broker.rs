@@ -25,6 +25,8 @@ use crate::mqtt::Qos;
 type CertificatesTuple = (String, String, String, String, String);
 /// `(time, connection, client_id, direction, kind, fields)`
 type PacketTuple<'py> = (f64, u64, String, &'static str, &'static str, Bound<'py, PyDict>);
+/// `(time, connection, client_id, level, kind, id, what, statement)`
+type ViolationTuple = (f64, u64, String, Option<u8>, Option<&'static str>, Option<u16>, &'static str, &'static str);
 /// `(kind, client_id, delay_s, times)`; without a delay the acknowledgement is lost.
 type RuleTuple = (String, Option<String>, Option<f64>, Option<u32>);
 
@@ -78,6 +80,22 @@ impl NativeBroker {
 
     fn clear_record(&self, py: Python<'_>) {
         py.detach(|| self.broker.clear_record());
+    }
+
+    fn violations(&self, py: Python<'_>) -> Vec<ViolationTuple> {
+        let rows = py.detach(|| self.broker.violations());
+        rows.into_iter()
+            .map(|row| {
+                let (statement, what) = (row.statement(), row.rule.text());
+                let level = row.level.map(mqtt::Level::byte);
+                let kind = row.kind.map(mqtt::Kind::name);
+                (row.at.as_secs_f64(), row.connection.0, row.client_id, level, kind, row.id, what, statement)
+            })
+            .collect()
+    }
+
+    fn clear_violations(&self, py: Python<'_>) {
+        py.detach(|| self.broker.clear_violations());
     }
 
     #[pyo3(signature = (code))]

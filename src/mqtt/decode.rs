@@ -15,6 +15,7 @@ use super::packet::Packet;
 use super::packet::Publish;
 use super::packet::Qos;
 use super::packet::Will;
+use super::rule::Rule;
 use super::topic::valid_filter;
 use super::topic::valid_topic;
 
@@ -40,7 +41,7 @@ pub enum DecodeError {
         /// In what sort of packet; none when the first byte names none.
         kind: Option<Kind>,
         /// Which rule.
-        rule: &'static str,
+        rule: Rule,
     },
 }
 
@@ -51,8 +52,10 @@ impl fmt::Display for DecodeError {
                 write!(f, "CONNECT names protocol {name:?} level {level}; known are MQIsdp 3 and MQTT 4")
             }
             DecodeError::TooLarge { size, limit } => write!(f, "a packet of {size} bytes; allowed are {limit}"),
-            DecodeError::Malformed { kind: Some(kind), rule } => write!(f, "malformed {}: {rule}", kind.name()),
-            DecodeError::Malformed { kind: None, rule } => write!(f, "malformed packet: {rule}"),
+            DecodeError::Malformed { kind: Some(kind), rule } => {
+                write!(f, "malformed {}: {}", kind.name(), rule.text())
+            }
+            DecodeError::Malformed { kind: None, rule } => write!(f, "malformed packet: {}", rule.text()),
         }
     }
 }
@@ -119,7 +122,7 @@ impl Decoder {
         let waiting = &self.buffer[self.read..];
         let Some(&first) = waiting.first() else { return Ok(None) };
         let Some(kind) = Kind::from_byte(first >> 4) else {
-            return Err(DecodeError::Malformed { kind: None, rule: "packet types 0 and 15 are reserved" });
+            return Err(DecodeError::Malformed { kind: None, rule: Rule::ReservedType });
         };
         let Some((length, header)) = remaining_length(kind, &waiting[1..])? else { return Ok(None) };
         let size = 1 + header + length;
@@ -147,13 +150,13 @@ fn remaining_length(kind: Kind, bytes: &[u8]) -> Result<Option<(usize, usize)>, 
         length |= usize::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
             if byte == 0 && index > 0 {
-                return Err(malformed("the remaining length has a needless byte"));
+                return Err(malformed(Rule::LengthPadded));
             }
             return Ok(Some((length, index + 1)));
         }
     }
     if bytes.len() >= 4 {
-        return Err(malformed("the remaining length has more than four bytes"));
+        return Err(malformed(Rule::LengthTooLong));
     }
     Ok(None)
 }
@@ -184,7 +187,7 @@ impl<'a> Body<'a> {
             Kind::Pingresp => Packet::Pingresp,
             Kind::Disconnect => Packet::Disconnect,
         };
-        if self.rest.is_empty() { Ok(packet) } else { Err(self.malformed("bytes after the end")) }
+        if self.rest.is_empty() { Ok(packet) } else { Err(self.malformed(Rule::TooLong)) }
     }
 
     /// Checks the low half of the first byte; the answer is DUP of a request.
@@ -193,13 +196,13 @@ impl<'a> Body<'a> {
             return Ok(false);
         }
         if !carries_request_flags(self.kind) {
-            return if flags == 0 { Ok(false) } else { Err(self.malformed("flags must be 0")) };
+            return if flags == 0 { Ok(false) } else { Err(self.malformed(Rule::FlagsNotZero)) };
         }
         match (flags, self.level) {
             (0b0010, _) => Ok(false),
             (0b1010, Level::V31) => Ok(true),
-            (0b1010, Level::V311) => Err(self.malformed("DUP is not allowed at level 4")),
-            _ => Err(self.malformed("flags must be 2")),
+            (0b1010, Level::V311) => Err(self.malformed(Rule::DupOfRequest)),
+            _ => Err(self.malformed(Rule::FlagsNotTwo)),
         }
     }
 
@@ -212,23 +215,23 @@ impl<'a> Body<'a> {
         let strict = level == Level::V311;
         let flags = self.byte()?;
         if strict && flags & 1 != 0 {
-            return Err(self.malformed("the reserved flag is set"));
+            return Err(self.malformed(Rule::ConnectReserved));
         }
         let has_will = flags & 0b100 != 0;
         if strict && !has_will && flags & 0b11_1000 != 0 {
-            return Err(self.malformed("will flags without a will"));
+            return Err(self.malformed(Rule::WillFlags));
         }
         let (has_username, has_password) = (flags & 0x80 != 0, flags & 0x40 != 0);
         if has_password && !has_username {
-            return Err(self.malformed("a password without a user name"));
+            return Err(self.malformed(Rule::PasswordAlone));
         }
         let keep_alive = self.number()?;
         let client_id = self.string()?;
         let will = if has_will {
-            let Some(qos) = Qos::from_byte(flags >> 3 & 3) else { return Err(self.malformed("will QoS 3")) };
+            let Some(qos) = Qos::from_byte(flags >> 3 & 3) else { return Err(self.malformed(Rule::WillQos)) };
             let topic = self.string()?;
             if !valid_topic(&topic) {
-                return Err(self.malformed("the will's topic is empty or has a wildcard"));
+                return Err(self.malformed(Rule::WillTopic));
             }
             Some(Will { topic, payload: self.bytes()?.to_vec(), qos, retain: flags & 0x20 != 0 })
         } else {
@@ -247,21 +250,21 @@ impl<'a> Body<'a> {
         match (flags, self.level) {
             (0, _) => Ok(Packet::Connack { session_present: false, code }),
             (1, Level::V311) if code == 0 => Ok(Packet::Connack { session_present: true, code }),
-            (1, Level::V311) => Err(self.malformed("session present in a refusal")),
-            (_, Level::V311) => Err(self.malformed("reserved flags are set")),
+            (1, Level::V311) => Err(self.malformed(Rule::PresentInRefusal)),
+            (_, Level::V311) => Err(self.malformed(Rule::ConnackReserved)),
             (_, Level::V31) => Ok(Packet::Connack { session_present: false, code }),
         }
     }
 
     fn publish(mut self, flags: u8) -> Result<Packet, DecodeError> {
-        let Some(qos) = Qos::from_byte(flags >> 1 & 3) else { return Err(self.malformed("QoS 3")) };
+        let Some(qos) = Qos::from_byte(flags >> 1 & 3) else { return Err(self.malformed(Rule::PublishQos)) };
         let dup = flags & 0b1000 != 0;
         if dup && qos == Qos::AtMostOnce && self.level == Level::V311 {
-            return Err(self.malformed("DUP at QoS 0"));
+            return Err(self.malformed(Rule::PublishDup));
         }
         let topic = self.string()?;
         if !valid_topic(&topic) {
-            return Err(self.malformed("the topic is empty or has a wildcard"));
+            return Err(self.malformed(Rule::TopicWildcard));
         }
         let id = if qos == Qos::AtMostOnce { None } else { Some(self.id()?) };
         let payload = self.rest.to_vec();
@@ -274,12 +277,12 @@ impl<'a> Body<'a> {
         while !self.rest.is_empty() {
             let filter = self.filter()?;
             let Some(qos) = Qos::from_byte(self.byte()?) else {
-                return Err(self.malformed("the quality wanted is not 0, 1 or 2"));
+                return Err(self.malformed(Rule::SubscribeQos));
             };
             filters.push((filter, qos));
         }
         if filters.is_empty() {
-            return Err(self.malformed("no topic filter"));
+            return Err(self.malformed(Rule::SubscribeEmpty));
         }
         Ok(Packet::Subscribe { id, dup, filters })
     }
@@ -290,7 +293,7 @@ impl<'a> Body<'a> {
         // MQTT 3.1 has no code for a refusal; servers send 128 all the same, and modules that speak 3.1 report it.
         let legal = |code: &u8| *code <= 2 || *code == 0x80;
         if codes.is_empty() || !codes.iter().all(legal) {
-            return Err(self.malformed("no code, or one that the level does not know"));
+            return Err(self.malformed(Rule::SubackCode));
         }
         Ok(Packet::Suback { id, codes })
     }
@@ -302,19 +305,19 @@ impl<'a> Body<'a> {
             filters.push(self.filter()?);
         }
         if filters.is_empty() {
-            return Err(self.malformed("no topic filter"));
+            return Err(self.malformed(Rule::UnsubscribeEmpty));
         }
         Ok(Packet::Unsubscribe { id, dup, filters })
     }
 
     fn filter(&mut self) -> Result<String, DecodeError> {
         let filter = self.string()?;
-        if valid_filter(&filter) { Ok(filter) } else { Err(self.malformed("a topic filter that cannot be")) }
+        if valid_filter(&filter) { Ok(filter) } else { Err(self.malformed(Rule::FilterForm)) }
     }
 
     fn id(&mut self) -> Result<u16, DecodeError> {
         match self.number()? {
-            0 => Err(self.malformed("packet identifier 0")),
+            0 => Err(self.malformed(Rule::IdZero)),
             id => Ok(id),
         }
     }
@@ -323,8 +326,8 @@ impl<'a> Body<'a> {
         let bytes = self.bytes()?;
         match std::str::from_utf8(bytes) {
             Ok(text) if !text.contains('\0') => Ok(text.to_owned()),
-            Ok(_) => Err(self.malformed("a string with NUL")),
-            Err(_) => Err(self.malformed("a string that is not UTF-8")),
+            Ok(_) => Err(self.malformed(Rule::Nul)),
+            Err(_) => Err(self.malformed(Rule::NotUtf8)),
         }
     }
 
@@ -347,11 +350,11 @@ impl<'a> Body<'a> {
                 self.rest = rest;
                 Ok(taken)
             }
-            None => Err(self.malformed("it ends too early")),
+            None => Err(self.malformed(Rule::TooShort)),
         }
     }
 
-    fn malformed(&self, rule: &'static str) -> DecodeError {
+    fn malformed(&self, rule: Rule) -> DecodeError {
         DecodeError::Malformed { kind: Some(self.kind), rule }
     }
 }

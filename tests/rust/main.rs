@@ -20,6 +20,8 @@ mod seed_repair;
 mod seeds;
 #[cfg(feature = "virtual")]
 mod simulation;
+#[cfg(feature = "virtual")]
+mod strict;
 mod te_session;
 mod vectors;
 #[cfg(feature = "virtual")]

@@ -6,19 +6,25 @@ use std::time::Instant;
 use crate::mqtt::decode::DecodeError;
 use crate::mqtt::decode::Decoder;
 use crate::mqtt::packet::Connect;
+use crate::mqtt::packet::Kind;
 use crate::mqtt::packet::Level;
 use crate::mqtt::packet::Packet;
 use crate::mqtt::packet::Publish;
 use crate::mqtt::packet::Qos;
 use crate::mqtt::packet::Will;
+use crate::mqtt::rule::Rule;
 use crate::mqtt::topic::filter_matches;
 
 use super::BrokerCore;
 use super::ConnectionId;
 use super::Direction;
 use super::Peer;
+use super::conduct::Conduct;
 use super::policy::ConnectRequest;
 use super::subscriber::Subscriber;
+
+/// Longest client identifier 3.1 knows, in characters.
+const MAX_CLIENT_ID: usize = 23;
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +46,7 @@ pub(super) struct Connection {
     /// One and a half times the keep-alive (3.1.1 §3.1.2.10); none: it may be silent for ever.
     pub patience: Option<Duration>,
     pub deadline: Option<Instant>,
+    pub conduct: Conduct,
 }
 
 impl Connection {
@@ -53,6 +60,7 @@ impl Connection {
             muted: false,
             patience: None,
             deadline: Some(deadline),
+            conduct: Conduct::default(),
         }
     }
 }
@@ -60,6 +68,11 @@ impl Connection {
 impl BrokerCore {
     /// Bytes that are no packet end the connection; an unknown version is told so first.
     pub(super) fn undecodable(&mut self, id: ConnectionId, error: &DecodeError, now: Instant) {
+        match error {
+            DecodeError::UnknownLevel { .. } => self.blame(id, Rule::ConnectLevel, Some(Kind::Connect), None, now),
+            DecodeError::Malformed { kind, rule } => self.blame(id, *rule, *kind, None, now),
+            DecodeError::TooLarge { .. } => {} // This broker's limit, not the standard's.
+        }
         let waits = self.connections.get(&id).is_some_and(|connection| connection.phase == Phase::AwaitConnect);
         if waits && matches!(error, DecodeError::UnknownLevel { .. }) {
             self.write(id, Packet::Connack { session_present: false, code: 1 }, now);
@@ -73,11 +86,24 @@ impl BrokerCore {
             connection.deadline = connection.patience.map(|patience| now + patience);
         }
         match (connection.phase, &packet) {
-            (Phase::AwaitConnect, Packet::Connect(connect)) => connection.client_id.clone_from(&connect.client_id),
-            (Phase::AwaitConnect, _) | (Phase::Connected, Packet::Connect(_)) => return self.close(id, now),
+            (Phase::AwaitConnect, Packet::Connect(connect)) if !connection.conduct.introduced => {
+                connection.client_id.clone_from(&connect.client_id);
+                connection.conduct.introduced = true;
+                connection.conduct.fresh = connect.clean_session;
+            }
+            (_, Packet::Connect(_)) => return self.turn_out(id, Rule::ConnectTwice, &packet, now),
+            // Who was refused, and does not know yet, may have sent more.
+            (Phase::AwaitConnect, _) if connection.conduct.introduced => return self.close(id, now),
+            (Phase::AwaitConnect, _) => return self.turn_out(id, Rule::ConnectFirst, &packet, now),
             (Phase::Connected, _) => {}
         }
+        let level = connection.decoder.level().unwrap_or(Level::V311);
         let client_id = connection.client_id.clone();
+        let one = self.subscribers.get(&client_id);
+        let held = packet.id().is_some_and(|id| one.is_some_and(|one| one.received.contains(&id)));
+        if let Some(rule) = connection.conduct.incoming(&packet, level, held) {
+            self.blame(id, rule, Some(packet.kind()), packet.id(), now);
+        }
         self.note(id, Direction::In, packet.clone(), now);
         match packet {
             Packet::Connect(connect) => self.connect(id, connect, now),
@@ -109,18 +135,34 @@ impl BrokerCore {
             }
             Packet::Pingreq => self.acknowledge(id, Packet::Pingresp, now),
             Packet::Disconnect => {
-                if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.will = None;
+                let Some(connection) = self.connections.get_mut(&id) else { return };
+                connection.will = None;
+                if connection.decoder.pending() > 0 {
+                    self.blame(id, Rule::AfterDisconnect, None, None, now);
                 }
                 self.close(id, now);
             }
             Packet::Connack { .. } | Packet::Suback { .. } | Packet::Unsuback { .. } | Packet::Pingresp => {
-                self.close(id, now);
+                self.turn_out(id, Rule::ServerPacket, &packet, now);
             }
         }
     }
 
+    /// Ends the connection of a client that broke this rule.
+    fn turn_out(&mut self, id: ConnectionId, rule: Rule, packet: &Packet, now: Instant) {
+        self.blame(id, rule, Some(packet.kind()), None, now);
+        self.close(id, now);
+    }
+
     fn connect(&mut self, id: ConnectionId, connect: Connect, now: Instant) {
+        let anonymous = connect.client_id.is_empty() && !may_be_anonymous(&connect);
+        // 3.1 wants CONNACK 2 for it; brokers let it in all the same, and cloud platforms rely on that.
+        let long = connect.level == Level::V31 && connect.client_id.chars().count() > MAX_CLIENT_ID;
+        for (rule, broken) in [(Rule::ClientIdEmpty, anonymous), (Rule::ClientIdLength, long)] {
+            if broken {
+                self.blame(id, rule, Some(Kind::Connect), None, now);
+            }
+        }
         let code = self.connack_code(id, &connect);
         if code != 0 {
             self.acknowledge(id, Packet::Connack { session_present: false, code }, now);
@@ -157,8 +199,7 @@ impl BrokerCore {
         if !self.policy.levels.contains(&connect.level) {
             return 1;
         }
-        // An empty identifier asks for one (3.1.1, clean sessions only); 3.1 knows no such thing.
-        if connect.client_id.is_empty() && !(connect.level == Level::V311 && connect.clean_session) {
+        if connect.client_id.is_empty() && !may_be_anonymous(connect) {
             return 2;
         }
         let Some(connection) = self.connections.get(&id) else { return 3 };
@@ -226,4 +267,9 @@ impl BrokerCore {
         self.assigned_ids += 1;
         format!("auto-{}", self.assigned_ids)
     }
+}
+
+/// An empty identifier asks for one (3.1.1, clean sessions only); 3.1 knows no such thing.
+fn may_be_anonymous(connect: &Connect) -> bool {
+    connect.level == Level::V311 && connect.clean_session
 }

@@ -3,6 +3,7 @@
 //! It is an instrument for tests, not a product: one address space, no persistence, and [`Policy`] lets a test make it
 //! misbehave. Whoever drives it names connections, carries bytes, and asks for [`BrokerCore::poll_output`] after each call.
 
+mod conduct;
 mod connection;
 pub mod policy;
 mod subscriber;
@@ -12,10 +13,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
+use super::packet::Kind;
 use super::packet::Level;
 use super::packet::Packet;
 use super::packet::Publish;
 use super::packet::Qos;
+use super::rule::Rule;
+pub use conduct::Violation;
 use connection::Connection;
 use connection::Phase;
 use policy::AckAction;
@@ -84,6 +88,7 @@ pub struct BrokerCore {
     delayed_count: u64,
     output: VecDeque<(ConnectionId, Output)>,
     record: VecDeque<RecordedPacket>,
+    violations: VecDeque<Violation>,
     assigned_ids: u64,
 }
 
@@ -100,6 +105,7 @@ impl BrokerCore {
             delayed_count: 0,
             output: VecDeque::new(),
             record: VecDeque::new(),
+            violations: VecDeque::new(),
             assigned_ids: 0,
         }
     }
@@ -171,6 +177,9 @@ impl BrokerCore {
         let late = |connection: &Connection| connection.deadline.is_some_and(|deadline| deadline <= now);
         let silent: Vec<_> = self.connections.iter().filter(|(_, one)| late(one)).map(|(id, _)| *id).collect();
         for id in silent {
+            if self.connections.get(&id).is_some_and(|one| one.phase == Phase::Connected) {
+                self.blame(id, Rule::KeepAlive, None, None, now);
+            }
             self.close(id, now);
         }
         while let Some(entry) = self.delayed.first_entry() {
@@ -193,6 +202,17 @@ impl BrokerCore {
     /// Forgets the packets so far.
     pub fn clear_record(&mut self) {
         self.record.clear();
+    }
+
+    /// Every rule of the standard that a client broke, oldest first, as far as the policy keeps records. The broker goes on,
+    /// or closes the connection, as the standard wants it.
+    pub fn violations(&self) -> impl ExactSizeIterator<Item = &Violation> {
+        self.violations.iter()
+    }
+
+    /// Forgets the broken rules so far.
+    pub fn clear_violations(&mut self) {
+        self.violations.clear();
     }
 
     /// Client identifiers with a connection, in order.
@@ -297,7 +317,8 @@ impl BrokerCore {
             let due = *due;
             return self.hold_back(id, packet, due); // Nothing may overtake a CONNACK.
         }
-        let Some(connection) = self.connections.get(&id).filter(|connection| !connection.muted) else { return };
+        let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.muted) else { return };
+        connection.conduct.outgoing(&packet);
         let level = connection.decoder.level().unwrap_or(Level::V311);
         let mut bytes = Vec::new();
         super::encode::encode(&packet, level, &mut bytes);
@@ -312,6 +333,23 @@ impl BrokerCore {
         }
         let at = now.saturating_duration_since(self.start);
         self.record.push_back(RecordedPacket { at, connection: id, client_id, direction, packet });
+    }
+
+    /// Takes note of a rule that a client broke.
+    fn blame(&mut self, id: ConnectionId, rule: Rule, kind: Option<Kind>, packet: Option<u16>, now: Instant) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        if self.violations.len() >= self.policy.record_limit {
+            self.violations.pop_front();
+        }
+        self.violations.push_back(Violation {
+            at: now.saturating_duration_since(self.start),
+            connection: id,
+            client_id: connection.client_id.clone(),
+            level: connection.decoder.level(),
+            kind,
+            id: packet,
+            rule,
+        });
     }
 
     /// Closes a connection from this end.
