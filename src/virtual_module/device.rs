@@ -3,6 +3,7 @@
 //! It does nothing by itself; `module` drives it, and the services work on it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -16,11 +17,13 @@ use crate::virtual_module::clock;
 use crate::virtual_module::clock::Speed;
 use crate::virtual_module::conditions::Conditions;
 use crate::virtual_module::conditions::UNTOLD;
+use crate::virtual_module::faults::Effect;
 use crate::virtual_module::faults::Faults;
 use crate::virtual_module::files::Files;
 use crate::virtual_module::identity::Identity;
 use crate::virtual_module::network::LinkEvent;
 use crate::virtual_module::network::Links;
+use crate::virtual_module::network::Target;
 use crate::virtual_module::quirks::Quirks;
 use crate::virtual_module::replies::Replies;
 use crate::virtual_module::replies::Shown;
@@ -100,15 +103,18 @@ pub(super) enum Refusal {
     Parameter = 50,
     Cancelled = 52,
     WindowFull = 159,
+    /// Of the makers' own numbers for files; 3GPP has none.
+    NoSpace = 420,
 }
 
 /// What the numbers are called (3GPP TS 27.007 §9.2), for commands that no document describes. That a command is unknown is
 /// not among them: modules say `ERROR` to that.
-const GENERAL: [(i64, &str); 4] = [
+const GENERAL: [(i64, &str); 5] = [
     (Refusal::State as i64, "operation not allowed"),
     (Refusal::NoSim as i64, "SIM not inserted"),
     (Refusal::NoNetwork as i64, "no network service"),
     (Refusal::Parameter as i64, "incorrect parameters"),
+    (Refusal::NoSpace as i64, "no space"),
 ];
 
 /// The MQTT side of a family.
@@ -139,8 +145,12 @@ pub(super) struct Device {
     pub(super) files: Files,
     pub(super) radio: Radio,
     pub(super) conditions: Conditions,
+    /// The conditions as faults have changed them.
+    pub(super) around: Conditions,
     /// Seconds that the module's calendar is ahead of the world's.
     clock_ahead: i64,
+    /// What a fault adds to that.
+    pub(super) clock_fault: i64,
     /// Whether the network has told it the time since it was switched on.
     knows_time: bool,
     settings: BTreeMap<String, Settings>,
@@ -171,7 +181,9 @@ impl Device {
             files: Files::default(),
             radio: Radio::default(),
             conditions: Conditions::default(),
+            around: Conditions::default(),
             clock_ahead: 0,
+            clock_fault: 0,
             knows_time: false,
             settings: BTreeMap::new(),
             now,
@@ -213,6 +225,17 @@ impl Device {
         Answer::Done
     }
 
+    /// Activates a PDP context, as opening a connection does; whether that was possible.
+    pub(super) fn activate(&mut self, context: i64) -> bool {
+        let refused = !self.radio.is_active(context) && self.faults.happens(Effect::RefusePdp, "a PDP context");
+        !refused && self.radio.activate(context)
+    }
+
+    /// Starts to open a connection.
+    pub(super) fn open(&mut self, client: u8, target: Target, timeout: Duration) -> io::Result<()> {
+        self.links.open(&mut self.faults, client, target, timeout, self.now)
+    }
+
     /// Settings that no document lets survive a restart.
     pub(super) fn forget_settings(&mut self) {
         self.settings.clear();
@@ -227,7 +250,7 @@ impl Device {
 
     /// Seconds since 1970 by the module's calendar.
     pub(super) fn clock_now(&self) -> u64 {
-        self.world_now().saturating_add_signed(self.clock_ahead)
+        self.world_now().saturating_add_signed(self.clock_ahead.saturating_add(self.clock_fault))
     }
 
     fn world_now(&self) -> u64 {

@@ -43,6 +43,7 @@ use crate::virtual_module::quirks::Quirks;
 use crate::virtual_module::replies::Replies;
 use crate::virtual_module::surroundings::Surroundings;
 use crate::virtual_module::surroundings::look_around;
+use crate::virtual_module::surroundings::lose_context;
 
 /// How long a module takes to start; the documents print nothing, real ones take some seconds.
 const BOOT: Duration = Duration::from_millis(1500);
@@ -178,14 +179,13 @@ impl Module {
 
     /// Faults that need no occasion.
     fn break_down(&mut self) {
-        while let Some(fault) = self.device.faults.at_once(&[Effect::Freeze, Effect::Restart]) {
-            match fault.effect() {
-                Effect::Freeze => self.freeze(fault.span("ms")),
-                _ => {
-                    self.power = Some(Power::Restart);
-                    return;
-                }
-            }
+        let Device { faults, radio, .. } = &mut self.device;
+        let can = |fault: &Fault| fault.number("context").is_none_or(|context| radio.is_active(context));
+        let Some(fault) = faults.at_once(&[Effect::Freeze, Effect::Restart, Effect::LosePdp], can) else { return };
+        match (fault.effect(), fault.number("context")) {
+            (Effect::Freeze, _) => self.freeze(fault.span("ms")),
+            (_, Some(context)) => lose_context(&mut self.device, self.service.as_mut(), context),
+            _ => self.power = Some(Power::Restart),
         }
     }
 
@@ -230,7 +230,7 @@ impl Module {
             }
             let reads = self.may_fetch();
             let mut touched = BTreeSet::new();
-            for (client, event) in self.device.links.pump(reads, now) {
+            for (client, event) in self.device.links.pump(&mut self.device.faults, reads, now) {
                 if self.device.links.concerns(client) {
                     self.service.link(&mut self.device, client, event);
                     touched.insert(client);
@@ -238,7 +238,7 @@ impl Module {
             }
             // Not by another `pump`: a broker that never pauses would never let this turn end.
             for client in touched {
-                self.device.links.flush(client);
+                self.device.links.flush(&mut self.device.faults, client, now);
             }
             for shown in self.device.replies.release(now) {
                 self.service.shown(shown);
@@ -278,6 +278,7 @@ impl Module {
                     self.device.radio.next_deadline(),
                     self.frozen,
                     self.line.next_deadline(),
+                    self.device.faults.next_deadline(),
                     self.device.replies.next_deadline(),
                     self.device.links.next_deadline(),
                 ];

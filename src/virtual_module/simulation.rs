@@ -30,6 +30,7 @@ use crate::virtual_module::conditions::Conditions;
 use crate::virtual_module::control::Order;
 use crate::virtual_module::control::Supply;
 use crate::virtual_module::faults::Fault;
+use crate::virtual_module::faults::FaultStatus;
 use crate::virtual_module::module::Module;
 use crate::virtual_module::network::simulated::Simulated;
 
@@ -152,6 +153,11 @@ impl SimulatedModule {
     /// Its power is cut and comes back at once.
     pub fn power_cycle(&mut self) -> Result<(), Error> {
         self.order(Order::Supply(Supply::Cycle))
+    }
+
+    /// The faults that were asked for and not cleared.
+    pub fn faults(&self) -> Vec<FaultStatus> {
+        self.module.device.faults.list()
     }
 
     /// The host closes the port.

@@ -1,126 +1,281 @@
-//! Faults on demand: every row of the table is seen from the host's side, at start and while running, once and until it is
-//! cleared. A row without a proof fails.
+//! Faults on demand: every row of the table is seen from the host's side, from the start and while running, once and until
+//! it is cleared. A row without a proof fails. Time is simulated, so that what is late need not be waited for.
 
 use std::collections::BTreeSet;
-use std::thread;
 use std::time::Duration;
 
+use modemrig::error::Kind;
 use modemrig::virtual_module::FAULTS;
-use modemrig::virtual_module::clock;
+use modemrig::virtual_module::VirtualOptions;
+use modemrig::virtual_module::faults::FaultRow;
+use modemrig::virtual_module::simulation::SimulatedModule;
 
 use crate::virtual_host::Host;
 
 const DIALECT: &str = "lte_standard_a";
 
-/// Longer than anything a healthy module does in these tests, even on a busy machine.
-const LATE: Duration = Duration::from_millis(1200);
+/// What a healthy module says to AT+CSQ.
+const HEALTHY: &str = "AT+CSQ\r\r\n+CSQ: 24,99\r\n\r\nOK\r\n";
 
 /// How one fault is seen.
 struct Proof {
-    /// The fault, without `count`.
+    /// The fault, without saying how often.
     fault: &'static str,
     /// Gives it an occasion; whether it happened.
-    shows: fn(&mut Host) -> bool,
+    shows: fn(&mut SimulatedModule) -> bool,
 }
 
 const PROOFS: &[Proof] = &[
-    Proof { fault: "no_answer:command=AT+CSQ", shows: |host| !asked(host).contains("+CSQ: ") },
-    Proof { fault: "late_answer:command=+csq,ms=1200", shows: is_late },
-    Proof { fault: "error:command=AT+CSQ", shows: |host| asked(host).contains("\r\nERROR\r\n") },
-    Proof { fault: "freeze:command=AT+CSQ,ms=1200", shows: is_late },
-    Proof { fault: "restart:command=AT+CSQ", shows: |host| restarts(host, "+CSQ: 24,99\r\n\r\nOK\r\n") },
-    Proof { fault: "restart_in_answer:command=AT+CSQ,at=5", shows: |host| restarts(host, "\r\r\n+CS\r\nRDY\r\n") },
-    Proof { fault: "split_answer:command=AT+CSQ,at=7,ms=1200", shows: is_late },
+    Proof { fault: "no_answer:command=AT+CSQ", shows: |module| asked(module) == ("AT+CSQ\r".into(), String::new()) },
+    Proof { fault: "late_answer:command=+csq,ms=1500", shows: |module| is_late(module, "AT+CSQ\r") },
+    Proof { fault: "error:command=AT+CSQ", shows: |module| asked(module).0 == "AT+CSQ\r\r\nERROR\r\n" },
+    Proof { fault: "freeze:command=AT+CSQ,ms=1500", shows: |module| is_late(module, "") },
+    Proof { fault: "restart:command=AT+CSQ", shows: |module| asked(module) == (HEALTHY.into(), BOOTED.into()) },
+    Proof {
+        fault: "restart_in_answer:command=AT+CSQ,at=5",
+        shows: |module| asked(module) == ("AT+CSQ\r\r\n+CS".into(), BOOTED.into()),
+    },
+    Proof { fault: "split_answer:command=AT+CSQ,at=7,ms=1500", shows: |module| is_late(module, "AT+CSQ\r\r\n+CSQ:") },
     Proof {
         fault: "urc_in_answer:command=AT+CSQ,at=4,text='+CREG: 1,2'",
-        shows: |host| asked(host).contains("\r\n+C\r\n+CREG: 1,2\r\nSQ: "),
+        shows: |module| asked(module).0 == "AT+CSQ\r\r\n+C\r\n+CREG: 1,2\r\nSQ: 24,99\r\n\r\nOK\r\n",
     },
-    Proof { fault: "echo_garbage", shows: |host| !asked(host).contains("AT+CSQ\r\r\n") },
-    Proof { fault: "noise:direction=out", shows: |host| !healthy(host) },
-    Proof { fault: "lost_bytes:direction=out,after=12,length=3", shows: |host| !healthy(host) },
+    Proof {
+        fault: "echo_garbage",
+        shows: |module| {
+            let said = asked(module).0;
+            said.len() >= HEALTHY.len() && said.ends_with("\r\n+CSQ: 24,99\r\n\r\nOK\r\n") && !said.contains("AT+CSQ")
+        },
+    },
+    Proof { fault: "noise:direction=out,percent=50", shows: |module| asked(module).0 != HEALTHY },
+    Proof {
+        fault: "lost_bytes:direction=out,after=9,length=3",
+        shows: |module| (1..HEALTHY.len()).contains(&asked(module).0.len()),
+    },
+    Proof { fault: "ack_lost:kind=puback", shows: |module| published(module).is_none_or(|after| after >= 5.0) },
+    Proof {
+        fault: "ack_late:kind=puback,ms=1500",
+        shows: |module| published(module).is_some_and(|after| (1.5..2.0).contains(&after)),
+    },
+    Proof { fault: "ack_doubled:kind=connack", shows: |module| !connects(module) },
+    Proof { fault: "broker_refuses:code=5", shows: |module| connecting(module).contains("+QMTCONN: 0,0,5\r\n") },
+    Proof { fault: "broker_closes:at=subscribe", shows: |module| subscribing(module).contains("+QMTSTAT: 0,1\r\n") },
+    Proof { fault: "link_cut:after=10,direction=out", shows: |module| !connects(module) },
+    Proof { fault: "registration_lost", shows: |module| module.ask("AT+CEREG?", 0.1).contains(": 0,3\r\n") },
+    Proof { fault: "network_lost", shows: |module| asked(module).0.contains("+CSQ: 99,99\r\n") },
+    Proof { fault: "pdp_lost", shows: |module| !connects(module) },
+    Proof { fault: "pdp_refused", shows: |module| opening(module).contains("+QMTOPEN: 0,3\r\n") },
+    Proof { fault: "dns_fails", shows: |module| opening(module).contains("+QMTOPEN: 0,4\r\n") },
+    Proof { fault: "clock_wrong", shows: |module| module.ask("AT+CCLK?", 0.1).contains("+CCLK: \"16/01/01") },
+    Proof {
+        fault: "file_system_full",
+        shows: |module| {
+            let said = module.ask("AT+QFUPL=\"a.pem\",3,5", 0.1);
+            if said.contains("\r\nCONNECT\r\n") {
+                module.host(b"abc");
+                assert!(module.after(1.0).contains("+QFUPL: 3,"));
+            }
+            said.contains("\r\nERROR\r\n")
+        },
+    },
 ];
+
+/// What a module says after it has started by itself.
+const BOOTED: &str = "\r\nRDY\r\n";
 
 #[test]
 fn every_fault_has_a_proof() {
     let known: BTreeSet<&str> = FAULTS.iter().map(|row| row.name).collect();
-    let proven: BTreeSet<&str> = PROOFS.iter().map(|proof| proof.fault.split(':').next().unwrap_or_default()).collect();
+    let proven: BTreeSet<&str> = PROOFS.iter().map(|proof| row(proof).name).collect();
     assert_eq!(known, proven);
+    assert_eq!(known.len(), FAULTS.len(), "no two have one name");
 }
 
 #[test]
 fn a_healthy_module_shows_none_of_the_faults() {
-    let mut host = faulty(&[]);
+    let mut module = faulty(&[]);
     for proof in PROOFS {
-        assert!(!(proof.shows)(&mut host), "{}", proof.fault);
+        assert!(!(proof.shows)(&mut module), "{}", proof.fault);
     }
 }
 
 #[test]
 fn every_fault_happens_from_the_start_until_it_is_cleared() {
-    let happens = |proof: &Proof| {
-        let mut host = faulty(&[&counted(proof, 1_000_000)]);
-        assert!((proof.shows)(&mut host), "{}: once", proof.fault);
-        assert!((proof.shows)(&mut host), "{}: and again", proof.fault);
-        host.module.clear(Some(name(proof))).expect("cleared");
-        assert!(!(proof.shows)(&mut host), "{}: no more", proof.fault);
-    };
-    // Most of the time is waited for what is late.
-    thread::scope(|scope| PROOFS.iter().for_each(|proof| drop(scope.spawn(move || happens(proof)))));
+    for proof in PROOFS {
+        let mut module = faulty(&[&with(proof, "count=1000000")]);
+        assert!((proof.shows)(&mut module), "{}: once", proof.fault);
+        assert!((proof.shows)(&mut module), "{}: and again", proof.fault);
+        module.clear(Some(row(proof).name)).expect("cleared");
+        assert!(!(proof.shows)(&mut module), "{}: no more", proof.fault);
+    }
 }
 
 #[test]
 fn every_fault_can_be_injected_for_one_time() {
-    let mut host = faulty(&[]);
+    let mut module = faulty(&[]);
     for proof in PROOFS {
-        host.module.inject(&counted(proof, 1)).expect("injected");
-        assert!((proof.shows)(&mut host), "{}: once", proof.fault);
-        let status = host.module.faults().expect("runs");
-        assert_eq!((1, Some(0)), status.first().map(|s| (s.happened, s.left)).expect("a fault"), "{}", proof.fault);
-        assert!(!(proof.shows)(&mut host), "{}: no more", proof.fault);
-        host.module.clear(None).expect("cleared");
-        assert!(host.module.faults().expect("runs").is_empty());
+        let once = if has(row(proof), "count") { "count=1" } else { "ms=1000" };
+        module.inject(&with(proof, once)).expect("injected");
+        assert!((proof.shows)(&mut module), "{}: once", proof.fault);
+        module.advance(Duration::from_secs(60));
+        module.take_output();
+        let status = module.faults().pop().expect("it stays in the list");
+        assert_eq!((1, Some(0)), (status.happened, status.left), "{}", proof.fault);
+        assert!(!(proof.shows)(&mut module), "{}: no more", proof.fault);
+        module.clear(None).expect("cleared");
+        assert!(module.faults().is_empty());
     }
 }
 
-fn name(proof: &Proof) -> &str {
-    proof.fault.split(':').next().unwrap_or_default()
+/// Decision 24: what the network takes away under a connection is +QMTSTAT 7, and opening is refused while it lasts.
+#[test]
+fn a_network_that_is_lost_for_a_while_ends_the_connection_and_comes_back() {
+    for fault in ["registration_lost:ms=60000", "network_lost:ms=60000"] {
+        let mut module = faulty(&[]);
+        assert!(connects(&mut module));
+        module.inject(fault).expect("injected");
+        assert_eq!("\r\n+QMTSTAT: 0,7\r\n", module.after(1.0), "{fault}");
+        assert!(opening(&mut module).contains("+QMTOPEN: 0,3"), "{fault}");
+        module.after(60.0);
+        assert!(connects(&mut module), "{fault}");
+    }
+    let mut module = faulty(&[]);
+    assert!(connects(&mut module));
+    module.inject("pdp_lost").expect("injected");
+    assert_eq!("\r\n+QMTSTAT: 0,7\r\n", module.after(1.0));
+    assert!(connects(&mut module), "once");
 }
 
-fn counted(proof: &Proof, count: u32) -> String {
-    let mark = if proof.fault.contains(':') { ',' } else { ':' };
-    format!("{}{mark}count={count}", proof.fault)
+/// Some faults need no occasion: they happen as soon as they are there.
+#[test]
+fn a_restart_and_a_freeze_without_a_command_happen_at_once() {
+    let mut module = faulty(&["restart"]);
+    assert_eq!(BOOTED, module.after(5.0));
+    module.inject("restart:count=2").expect("injected");
+    assert_eq!(BOOTED.repeat(2), module.after(10.0));
+    module.inject("freeze:ms=3000").expect("injected");
+    assert_eq!(("".into(), HEALTHY.into()), (module.ask("AT+CSQ", 2.5), module.after(1.0)));
 }
 
-fn faulty(faults: &[&str]) -> Host {
-    Host::with(DIALECT, |options| {
-        options.speed = 50.0;
-        options.faults = faults.iter().map(|fault| fault.to_string()).collect();
-    })
+/// Section 2 of the research: bytes that the module hears wrongly are no command, and the next one is answered.
+#[test]
+fn bytes_that_the_module_hears_wrongly_are_no_command() {
+    let mut module = faulty(&["noise:direction=in,count=3"]);
+    assert!(!module.ask("AT+CSQ", 1.0).contains("+CSQ: "));
+    let said = module.ask("AT+CSQ", 1.0);
+    assert!(said.ends_with(HEALTHY), "{said:?}");
+    module.inject("lost_bytes:direction=in,after=6,count=1").expect("injected");
+    assert!(!module.ask("AT+CSQ", 1.0).contains("+CSQ: "), "without its CR");
+    let mut module = faulty(&["lost_bytes:direction=out,after=9,length=3,count=1"]);
+    assert_eq!("AT+CSQ\r\r\nQ: 24,99\r\n\r\nOK\r\n", module.ask("AT+CSQ", 1.0));
 }
 
-/// What comes to AT+CSQ, up to the answer of the next command.
-fn asked(host: &mut Host) -> String {
-    host.write(b"AT+CSQ\rAT+CGMI\r");
-    host.until("Quectel\r\n\r\nOK\r\n")
+#[test]
+fn the_same_seed_makes_the_same_noise() {
+    let noise = |seed| {
+        let options =
+            VirtualOptions { seed, faults: vec!["noise:direction=out".into()], ..VirtualOptions::new(DIALECT) };
+        let mut module = SimulatedModule::new(&options).expect("a module");
+        module.host(b"AT+CSQ\r");
+        module.take_output()
+    };
+    assert_eq!(noise(1), noise(1));
+    assert_ne!(noise(1), noise(2));
+    assert_eq!(HEALTHY.len(), noise(3).len());
 }
 
-fn is_late(host: &mut Host) -> bool {
-    let begin = clock::now();
-    let said = asked(host);
-    assert!(said.contains("\r\n+CSQ: "), "whole: {said:?}");
-    clock::now() - begin >= LATE
+/// `command` is one of the module's own document, whatever the spelling; everything else is refused by what there is.
+#[test]
+fn a_fault_for_a_command_leaves_every_other_alone() {
+    let mut module = faulty(&["error:command=csq"]);
+    assert!(module.ask("AT+CGMI", 0.1).ends_with("OK\r\n"));
+    assert!(module.ask("AT+CGMI;+CSQ", 0.1).ends_with("Quectel\r\n\r\nERROR\r\n"), "in a compound, too");
+    let refused = module.inject("error:command=AT+CMQTTPUB").expect_err("a command of another maker");
+    assert!(refused.to_string().contains("a command of the dialect"), "{refused}");
 }
 
-fn restarts(host: &mut Host, said_first: &str) -> bool {
-    host.write(b"AT+CSQ\r");
-    let said = host.insist("AT+CGMI", "Quectel\r\n\r\nOK\r\n");
-    assert!(!said.contains("RDY") || said.contains(said_first), "{said:?}");
-    // What was insisted on is answered, too.
-    host.until_silent(Duration::from_millis(300));
-    said.contains("RDY")
+/// A module with a thread, on a line: an order counts when the call that gave it returns.
+#[test]
+fn a_running_module_takes_orders_until_it_is_stopped() {
+    let mut host = Host::on(DIALECT);
+    host.module.inject("error:command=AT+CSQ,count=1").expect("injected");
+    host.refused("AT+CSQ");
+    host.ok("AT+CSQ");
+    let status = host.module.faults().expect("runs");
+    assert_eq!(("error:cme=4,command=AT+CSQ,count=1".into(), 1), (status[0].fault.to_string(), status[0].happened));
+    host.module.clear(None).expect("cleared");
+    host.module.stop();
+    let stopped = host.module.inject("no_answer").expect_err("it has stopped");
+    assert_eq!(Kind::PortClosed, stopped.kind);
 }
 
-fn healthy(host: &mut Host) -> bool {
-    host.write(b"AT+CGMI\r");
-    host.until_silent(Duration::from_millis(300)) == b"AT+CGMI\r\r\nQuectel\r\n\r\nOK\r\n"
+fn row(proof: &Proof) -> &'static FaultRow {
+    let name = proof.fault.split(':').next().unwrap_or_default();
+    FAULTS.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("there is no fault {name}"))
+}
+
+fn has(row: &FaultRow, param: &str) -> bool {
+    row.params.iter().any(|known| known.name == param)
+}
+
+/// The fault, and how often, where it has that parameter.
+fn with(proof: &Proof, how: &str) -> String {
+    match (has(row(proof), how.split('=').next().unwrap_or_default()), proof.fault.contains(':')) {
+        (false, _) => proof.fault.into(),
+        (true, true) => format!("{},{how}", proof.fault),
+        (true, false) => format!("{}:{how}", proof.fault),
+    }
+}
+
+fn faulty(faults: &[&str]) -> SimulatedModule {
+    let faults = faults.iter().map(|fault| fault.to_string()).collect();
+    SimulatedModule::new(&VirtualOptions { faults, ..VirtualOptions::new(DIALECT) }).expect("a module")
+}
+
+/// What comes to AT+CSQ soon, and what comes later.
+fn asked(module: &mut SimulatedModule) -> (String, String) {
+    (module.ask("AT+CSQ", 1.0), module.after(5.0))
+}
+
+/// Whether the answer comes, but only this much of it soon.
+fn is_late(module: &mut SimulatedModule, soon: &str) -> bool {
+    let (first, later) = asked(module);
+    assert!(first == HEALTHY || first == soon, "{first:?}");
+    assert_eq!(HEALTHY, format!("{first}{later}"), "whole in the end");
+    first == soon
+}
+
+/// What opening says, from a context that is not active.
+fn opening(module: &mut SimulatedModule) -> String {
+    module.ask("AT+QMTCLOSE=0", 2.0);
+    module.ask("AT+QIDEACT=1", 2.0);
+    module.ask("AT+QMTOPEN=0,\"broker.example\",1883", 2.0)
+}
+
+fn connecting(module: &mut SimulatedModule) -> String {
+    let said = opening(module);
+    said + &module.ask("AT+QMTCONN=0,\"me\"", 2.0)
+}
+
+/// Whether the client connects, and stays so.
+fn connects(module: &mut SimulatedModule) -> bool {
+    let said = connecting(module);
+    said.contains("+QMTCONN: 0,0,0\r\n")
+        && !said.contains("+QMTSTAT")
+        && module.ask("AT+QMTCONN?", 1.0).contains(": 0,3")
+}
+
+fn subscribing(module: &mut SimulatedModule) -> String {
+    assert!(connects(module));
+    module.ask("AT+QMTSUB=0,1,\"t\",1", 2.0)
+}
+
+/// Seconds until a message with QoS 1 is acknowledged, if it is.
+fn published(module: &mut SimulatedModule) -> Option<f64> {
+    assert!(connects(module));
+    module.ask("AT+QMTPUBEX=0,1,1,0,\"t\",1", 0.0);
+    module.host(b"x");
+    let after = module.until(b"+QMTPUBEX: 0,1,0\r\n", Duration::from_secs(60));
+    module.take_output();
+    after.map(|after| after.as_secs_f64())
 }

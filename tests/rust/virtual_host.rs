@@ -120,26 +120,6 @@ impl Host {
         self.result(&format!("AT+QMTCONN=0,\"{client_id}\""), "+QMTCONN: 0,0,0");
     }
 
-    /// Everything that comes until nothing comes for this long.
-    pub fn until_silent(&mut self, silence: Duration) -> Vec<u8> {
-        while self.read_some(clock::now() + silence) {}
-        std::mem::take(&mut self.seen)
-    }
-
-    /// Sends a command line again and again, until this text has come; everything up to its end.
-    pub fn insist(&mut self, line: &str, text: &str) -> String {
-        let deadline = clock::now() + SOON;
-        loop {
-            self.write(format!("{line}\r").as_bytes());
-            while find(&self.seen, text.as_bytes()).is_none()
-                && self.read_some(clock::now() + Duration::from_millis(200))
-            {}
-            if find(&self.seen, text.as_bytes()).is_some() || clock::now() > deadline {
-                return self.until(text);
-            }
-        }
-    }
-
     fn until_any(&mut self, texts: &[&str]) -> String {
         let deadline = clock::now() + SOON;
         loop {

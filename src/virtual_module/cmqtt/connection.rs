@@ -90,7 +90,7 @@ impl Cmqtt {
             _ if !device.radio.is_up() => err::NETWORK_CLOSED,
             Err(ContextFault::FileMissing) => err::CERTIFICATE,
             Err(ContextFault::FileUnusable) => err::HANDSHAKE,
-            Ok(security) => match device.links.open(CLIENT, Target { host, port, security }, timeout, device.now) {
+            Ok(security) => match device.open(CLIENT, Target { host, port, security }, timeout) {
                 Ok(()) => {
                     self.state = State::Busy;
                     self.pending = Some(CONNECT);

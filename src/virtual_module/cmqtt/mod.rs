@@ -157,7 +157,7 @@ impl Cmqtt {
     fn write(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
         let now = device.now;
         match call.command_name {
-            "AT+CMQTTSTART" if device.radio.activate(1) => {
+            "AT+CMQTTSTART" if device.activate(1) => {
                 self.state = State::Started;
                 device.replies.urc(format!("+CMQTTSTART: {}", err::OK), now);
                 Answer::Accepted

@@ -194,7 +194,10 @@ fn lose(active: &mut Active, bytes: &mut Vec<u8>) -> u64 {
     let mut hits = 0;
     let mut passed = active.passed;
     bytes.retain(|_| {
-        let lost = left.is_none_or(|left| hits < left) && passed >= after;
+        if left.is_some_and(|left| hits == left) {
+            return true;
+        }
+        let lost = passed >= after;
         passed += 1;
         if passed == after + length {
             passed = 0;

@@ -2,7 +2,9 @@
 //! happen. A fault is data: what it does is one [`Effect`], which a mechanism looks for at its one place:
 //!
 //! - on a command, before it is carried out and behind its answer: `module`;
-//! - on the bytes of the line, either way: [`Line`].
+//! - on the bytes of the line, either way: [`Line`];
+//! - on MQTT packets between module and network: [`Wire`];
+//! - on what is around the module: [`Faults::around`], and where a name is resolved, a PDP context given, a file stored.
 //!
 //! Without a fault in force nothing here touches a byte. A fault that happens says so in the log.
 
@@ -10,11 +12,15 @@ mod fault;
 mod line;
 mod random;
 mod table;
+mod wire;
 
 use std::fmt;
 use std::ops::Deref;
+use std::time::Instant;
 
 use crate::error::Error;
+use crate::virtual_module::conditions::Conditions;
+use crate::virtual_module::conditions::Registration;
 
 pub use fault::Fault;
 pub use table::FAULTS;
@@ -25,6 +31,9 @@ pub use table::ParamRow;
 pub(super) use fault::known;
 pub(super) use line::Line;
 pub(super) use table::Effect;
+pub(super) use wire::Passed;
+pub(super) use wire::Way;
+pub(super) use wire::Wire;
 
 /// Says what is wrong with a fault as it is written, if anything is, for modules of this dialect.
 pub fn check(dialect: &str, fault: &str) -> Result<(), Error> {
@@ -48,6 +57,8 @@ pub(super) struct Active {
     status: FaultStatus,
     /// Bytes that passed; the mechanism says which.
     passed: u64,
+    /// When it is over by itself, once it has begun.
+    until: Option<Instant>,
 }
 
 /// The faults of one module.
@@ -58,6 +69,11 @@ impl Active {
     /// Whether it is meant for one of these commands.
     fn is_meant(&self, commands: &[String]) -> bool {
         self.text("command").is_none_or(|wanted| commands.iter().any(|command| command == wanted))
+    }
+
+    /// Whether it is meant for this direction.
+    fn is_way(&self, way: &str) -> bool {
+        self.text("direction").is_none_or(|wanted| wanted == way || wanted == "both")
     }
 
     /// How often it may happen yet.
@@ -88,7 +104,7 @@ impl Faults {
     pub(super) fn inject(&mut self, fault: Fault) {
         self.0.retain(|old| old.left() != Some(0) || old.name() != fault.name());
         let left = fault.number("count").and_then(|count| u64::try_from(count).ok());
-        self.0.push(Active { status: FaultStatus { fault, happened: 0, left }, passed: 0 });
+        self.0.push(Active { status: FaultStatus { fault, happened: 0, left }, passed: 0, until: None });
     }
 
     /// The faults of this name, or all, are over.
@@ -114,15 +130,51 @@ impl Faults {
         Some(active.status.fault.clone())
     }
 
-    /// The fault of these effects that happens without any occasion, if any.
-    pub(super) fn at_once(&mut self, effects: &[Effect]) -> Option<Fault> {
-        let active = self.in_force(effects).find(|active| active.text("command").is_none())?;
+    /// The fault of these effects that happens without any occasion, if any; `can` it happen now.
+    pub(super) fn at_once(&mut self, effects: &[Effect], can: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let active = self.in_force(effects).find(|active| active.text("command").is_none() && can(active))?;
         active.happened(1, "the module");
         Some(active.status.fault.clone())
     }
 
+    /// Those of these effects that last for a while; they happen by being there.
+    fn lasting(&mut self, effects: &[Effect], now: Instant) -> impl Iterator<Item = &Active> {
+        self.in_force(effects).filter_map(move |active| {
+            if active.status.happened == 0 {
+                active.happened(1, "the module");
+                active.until = active.number("ms").map(|_| now + active.span("ms"));
+            }
+            if active.until.is_some_and(|until| until <= now) {
+                active.status.left = Some(0);
+            }
+            (active.left() != Some(0)).then_some(&*active)
+        })
+    }
+
+    /// What is around the module, as faults have changed it.
+    pub(super) fn around(&mut self, conditions: &Conditions, now: Instant) -> Conditions {
+        let mut around = conditions.clone();
+        for active in self.lasting(&[Effect::LoseRegistration, Effect::LoseNetwork], now) {
+            around.registration = match active.effect() {
+                Effect::LoseNetwork => Registration::Searching,
+                _ => Registration::Denied,
+            };
+        }
+        around
+    }
+
+    /// Seconds that the calendar is wrong by.
+    pub(super) fn clock_error(&mut self, now: Instant) -> i64 {
+        self.lasting(&[Effect::WrongClock], now).filter_map(|active| active.number("seconds")).sum()
+    }
+
+    /// When a fault that lasts for a while is over.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.0.iter().filter(|active| active.left() != Some(0)).filter_map(|active| active.until).min()
+    }
+
     /// Whether a fault of this effect happens to something now.
-    fn happens(&mut self, effect: Effect, to: &str) -> bool {
+    pub(super) fn happens(&mut self, effect: Effect, to: &str) -> bool {
         let Some(active) = self.in_force(&[effect]).next() else { return false };
         active.happened(1, to);
         true

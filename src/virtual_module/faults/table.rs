@@ -1,6 +1,8 @@
 //! Every fault there is, as data: name, one line, parameters, and the effect that one of the mechanisms has. A new fault
 //! of a known effect is a new row and nothing else.
 
+use crate::virtual_module::faults::wire::ACKNOWLEDGEMENTS;
+
 /// One fault.
 #[derive(Debug)]
 pub struct FaultRow {
@@ -77,6 +79,21 @@ pub(in crate::virtual_module) enum Effect {
     GarbleEcho,
     Noise,
     Lose,
+    // On packets and bytes between module and network.
+    LoseAck,
+    DelayAck,
+    DoubleAck,
+    RefuseConnect,
+    Close,
+    Cut,
+    // On what is around the module.
+    LoseRegistration,
+    LoseNetwork,
+    WrongClock,
+    LosePdp,
+    RefusePdp,
+    Unresolved,
+    FullFiles,
 }
 
 const COUNT: ParamRow = ParamRow {
@@ -107,6 +124,25 @@ const DIRECTION: ParamRow = ParamRow {
     title: "which way: what the module says, what it hears, or both",
     kind: ParamKind::Choice(&["out", "in", "both"]),
     default: Some("both"),
+};
+
+const FOR: ParamRow = ParamRow {
+    name: "ms",
+    title: "for how long; without it, until it is cleared",
+    kind: ParamKind::Number { min: 1, max: 3_600_000, unit: "ms" },
+    default: None,
+};
+const ACK: ParamRow = ParamRow {
+    name: "kind",
+    title: "which acknowledgement",
+    kind: ParamKind::Choice(ACKNOWLEDGEMENTS),
+    default: Some("any"),
+};
+const ACK_WAY: ParamRow = ParamRow {
+    title: "which way: from the broker to the module, or to the broker",
+    kind: ParamKind::Choice(&["in", "out"]),
+    default: Some("in"),
+    ..DIRECTION
 };
 
 const fn bytes(name: &'static str, title: &'static str, min: i64, default: &'static str) -> ParamRow {
@@ -217,5 +253,120 @@ pub const FAULTS: &[FaultRow] = &[
             COUNT,
         ],
         effect: Effect::Lose,
+    },
+    FaultRow {
+        name: "ack_lost",
+        title: "An acknowledgement of MQTT does not arrive.",
+        params: &[ACK, ACK_WAY, COUNT],
+        effect: Effect::LoseAck,
+    },
+    FaultRow {
+        name: "ack_late",
+        title: "An acknowledgement of MQTT arrives late; other packets overtake it.",
+        params: &[ms("how late", "2000"), ACK, ACK_WAY, COUNT],
+        effect: Effect::DelayAck,
+    },
+    FaultRow {
+        name: "ack_doubled",
+        title: "An acknowledgement of MQTT arrives twice.",
+        params: &[ACK, ACK_WAY, COUNT],
+        effect: Effect::DoubleAck,
+    },
+    FaultRow {
+        name: "broker_refuses",
+        title: "The broker's CONNACK refuses the connection.",
+        params: &[
+            ParamRow {
+                name: "code",
+                title: "its code",
+                kind: ParamKind::Number { min: 1, max: 255, unit: "" },
+                default: Some("3"),
+            },
+            COUNT,
+        ],
+        effect: Effect::RefuseConnect,
+    },
+    FaultRow {
+        name: "broker_closes",
+        title: "The broker closes the connection.",
+        params: &[
+            ParamRow {
+                name: "at",
+                title: "when it gets such a packet; now: at once, or as soon as there is a connection",
+                kind: ParamKind::Choice(&["now", "connect", "subscribe", "unsubscribe", "publish", "pingreq"]),
+                default: Some("now"),
+            },
+            ONCE,
+        ],
+        effect: Effect::Close,
+    },
+    FaultRow {
+        name: "link_cut",
+        title: "The link to the broker is cut behind a byte of what passes.",
+        params: &[
+            bytes("after", "so many bytes of MQTT pass first, counted from now", 0, "0"),
+            ParamRow { title: "which bytes count: to the module, from it, or both", ..DIRECTION },
+            ParamRow {
+                name: "how",
+                title: "what the module sees: a reset, an orderly end, or nothing at all any more",
+                kind: ParamKind::Choice(&["reset", "close", "silence"]),
+                default: Some("reset"),
+            },
+            ONCE,
+        ],
+        effect: Effect::Cut,
+    },
+    FaultRow {
+        name: "registration_lost",
+        title: "The network is there and no longer takes the module: its registration is denied.",
+        params: &[FOR],
+        effect: Effect::LoseRegistration,
+    },
+    FaultRow {
+        name: "network_lost",
+        title: "There is no network any more, and no signal: the module searches for one.",
+        params: &[FOR],
+        effect: Effect::LoseNetwork,
+    },
+    FaultRow {
+        name: "pdp_lost",
+        title: "The network ends a PDP context, as soon as it is active.",
+        params: &[
+            ParamRow {
+                name: "context",
+                title: "which one",
+                kind: ParamKind::Number { min: 1, max: 16, unit: "" },
+                default: Some("1"),
+            },
+            ONCE,
+        ],
+        effect: Effect::LosePdp,
+    },
+    FaultRow {
+        name: "pdp_refused",
+        title: "The network gives no PDP context to a module that wants one.",
+        params: &[COUNT],
+        effect: Effect::RefusePdp,
+    },
+    FaultRow { name: "dns_fails", title: "A host name is not resolved.", params: &[COUNT], effect: Effect::Unresolved },
+    FaultRow {
+        name: "clock_wrong",
+        title: "The module's calendar is wrong.",
+        params: &[
+            ParamRow {
+                name: "seconds",
+                title: "by so many, ahead or, negative, behind",
+                kind: ParamKind::Number { min: -4_000_000_000, max: 4_000_000_000, unit: "s" },
+                default: Some("-315576000"),
+            },
+            FOR,
+        ],
+        effect: Effect::WrongClock,
+    },
+    FaultRow {
+        name: "file_system_full",
+        title: "There is no room for the file that the host would upload.",
+        params: &[COUNT],
+        effect: Effect::FullFiles,
     },
 ];

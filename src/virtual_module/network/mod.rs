@@ -21,8 +21,12 @@ use crate::mqtt::ClientSession;
 use crate::mqtt::Refused;
 use crate::mqtt::SessionState;
 use crate::virtual_module::BrokerAddress;
+use crate::virtual_module::faults::Effect;
+use crate::virtual_module::faults::Faults;
+use crate::virtual_module::faults::Wire;
 use crate::virtual_module::network::bearer::Connection;
 use crate::virtual_module::network::bearer::Ticket;
+use crate::virtual_module::network::carry::Faulty;
 use crate::virtual_module::network::carry::carry;
 use crate::virtual_module::network::carry::send;
 use crate::virtual_module::tls_contexts::Security;
@@ -92,6 +96,8 @@ struct Link {
     deadline: Instant,
     /// Tells when DISCONNECT has left.
     parting: bool,
+    /// Faults of this connection.
+    wire: Wire,
     /// What the socket refused between two turns.
     refused: Option<LostBy>,
 }
@@ -139,17 +145,26 @@ impl Links {
     }
 
     /// Starts to open a connection; `Opened` or `OpenFailed` follows, unless it is closed before.
-    pub(super) fn open(&mut self, client: u8, target: Target, timeout: Duration, now: Instant) -> io::Result<()> {
+    pub(super) fn open(
+        &mut self,
+        faults: &mut Faults,
+        client: u8,
+        target: Target,
+        timeout: Duration,
+        now: Instant,
+    ) -> io::Result<()> {
         self.close(client);
         self.generation += 1;
         let ticket = Ticket { client, generation: self.generation };
-        let route = self.route(&target.host, target.port);
+        let unresolved = address(&target.host).is_none() && faults.happens(Effect::Unresolved, &target.host);
+        let route = if unresolved { None } else { self.route(&target.host, target.port) };
         self.bearer.dial(ticket, route, &target, timeout, now)?;
         let link = Link {
             generation: self.generation,
             stage: Stage::Dialling { secured: target.security.is_some() },
             deadline: now + timeout,
             parting: false,
+            wire: Wire::default(),
             refused: None,
         };
         self.links.insert(client, link);
@@ -162,11 +177,11 @@ impl Links {
         if name == "invalid" || name.ends_with(".invalid") {
             return None;
         }
-        let literal = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        if literal.is_err() && !self.resolves {
+        let literal = address(&name);
+        if literal.is_none() && !self.resolves {
             return None;
         }
-        let stays = name == "localhost" || literal.as_ref().is_ok_and(IpAddr::is_loopback);
+        let stays = name == "localhost" || literal.as_ref().is_some_and(IpAddr::is_loopback);
         match &self.redirect {
             Some(broker) if !stays => Some((
                 broker.host.clone(),
@@ -260,11 +275,12 @@ impl Links {
         let opening = self.links.values().filter(|l| !matches!(l.stage, Stage::Open(_))).map(|l| l.deadline);
         let sessions = self.links.keys().filter_map(|client| self.sessions.get(client)?.next_deadline());
         let sessions = sessions.filter(|_| self.reads);
-        opening.chain(sessions).min()
+        let late = self.links.values().filter_map(|link| link.wire.next_deadline()).filter(|_| self.reads);
+        opening.chain(sessions).chain(late).min()
     }
 
     /// Moves everything that can be moved; `reads`: whether messages may be fetched.
-    pub(super) fn pump(&mut self, reads: bool, now: Instant) -> Vec<(u8, LinkEvent)> {
+    pub(super) fn pump(&mut self, faults: &mut Faults, reads: bool, now: Instant) -> Vec<(u8, LinkEvent)> {
         let mut events = Vec::new();
         self.more = false;
         self.reads = reads;
@@ -274,7 +290,7 @@ impl Links {
         }
         for client in self.links.keys().copied().collect::<Vec<_>>() {
             let before = events.len();
-            self.pump_one(client, reads, now, &mut events);
+            self.pump_one(faults, client, reads, now, &mut events);
             let ended = |event: &(u8, LinkEvent)| matches!(event.1, LinkEvent::Lost(_) | LinkEvent::OpenFailed(_));
             if events[before..].iter().any(ended) {
                 self.end(client, |line| line.close());
@@ -305,7 +321,14 @@ impl Links {
         }
     }
 
-    fn pump_one(&mut self, client: u8, reads: bool, now: Instant, events: &mut Vec<(u8, LinkEvent)>) {
+    fn pump_one(
+        &mut self,
+        faults: &mut Faults,
+        client: u8,
+        reads: bool,
+        now: Instant,
+        events: &mut Vec<(u8, LinkEvent)>,
+    ) {
         let Some(link) = self.links.get_mut(&client) else { return };
         if !matches!(link.stage, Stage::Open(_)) && link.deadline <= now {
             return events.push((client, LinkEvent::OpenFailed(OpenFault::TimedOut)));
@@ -336,7 +359,7 @@ impl Links {
             return events.push((client, LinkEvent::Lost(refused)));
         }
         if let Stage::Open(line) = &mut link.stage {
-            let (end, more) = carry(line.as_mut(), session, reads, now);
+            let (end, more) = carry(line.as_mut(), session, &mut Faulty { wire: &mut link.wire, faults, now }, reads);
             self.more |= more;
             while let Some(event) = session.poll_event() {
                 events.push((client, LinkEvent::Mqtt(event)));
@@ -354,14 +377,19 @@ impl Links {
 
     /// Sends what a service had to say to the last events, without waiting for the next turn: CONNECT behind an opened
     /// socket, acknowledgements behind messages.
-    pub(super) fn flush(&mut self, client: u8) {
+    pub(super) fn flush(&mut self, faults: &mut Faults, client: u8, now: Instant) {
         let (Some(link), Some(session)) = (self.links.get_mut(&client), self.sessions.get_mut(&client)) else { return };
         if let Stage::Open(line) = &mut link.stage {
-            link.refused = send(line.as_mut(), session, false);
+            link.refused = send(line.as_mut(), session, &mut Faulty { wire: &mut link.wire, faults, now }, false);
             self.more |= link.refused.is_some();
         }
         watch(link, self.reads);
     }
+}
+
+/// The address that a host is given by, where it is none by name.
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// Has the connection watched for what it needs now.

@@ -60,14 +60,14 @@ impl Qmt {
             (Some(host), Ok(port)) if port != 0 => {
                 let client = self.client(index);
                 (client.host, client.port) = (host.clone(), i64::from(port));
-                if !device.radio.activate(context) {
+                if !device.activate(context) {
                     open::PDP
                 } else {
                     match tls(device, index) {
                         Err(()) => open::FAILED,
                         Ok(security) => {
                             let target = Target { host, port, security };
-                            match device.links.open(index, target, timeout, device.now) {
+                            match device.open(index, target, timeout) {
                                 Ok(()) => {
                                     self.begin(index, State::Opening);
                                     return Answer::Accepted;

@@ -7,6 +7,7 @@ pub(super) mod radio;
 pub(super) mod storage;
 
 pub(super) use network::look_around;
+pub(super) use network::lose_context;
 
 use crate::dialect::schema::Family;
 use crate::virtual_module::device::Answer;

@@ -66,8 +66,8 @@ fn write(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) -> 
     let number = |name: &str| call.int(name);
     match call.command_name {
         "AT+CSQ" => {
-            let Conditions { rssi, ber, .. } = device.conditions;
-            let hears = device.radio.functionality == 1 && device.conditions.registration != Registration::Searching;
+            let Conditions { rssi, ber, .. } = device.around;
+            let hears = device.radio.functionality == 1 && device.around.registration != Registration::Searching;
             let shown = |value: Option<u8>| value.filter(|_| hears).unwrap_or(UNKNOWN);
             device.replies.info(format!("+CSQ: {},{}", shown(rssi), shown(ber)));
         }
@@ -130,8 +130,10 @@ fn functionality(device: &mut Device, service: &mut dyn Service, level: i64, res
 /// loses contexts and connections.
 pub(in crate::virtual_module) fn look_around(device: &mut Device, service: &mut dyn Service) {
     let had_pdp = device.radio.has_pdp();
-    device.links.resolves = device.conditions.dns;
-    if device.radio.look(&device.conditions, device.now) {
+    device.around = device.faults.around(&device.conditions, device.now);
+    device.links.resolves = device.around.dns;
+    device.clock_fault = device.faults.clock_error(device.now);
+    if device.radio.look(&device.around, device.now) {
         for name in ["AT+CREG", "AT+CGREG", "AT+CEREG"] {
             let reports = device.setting_int(name, "write", "n", 0).unwrap_or_default();
             if reports > 0 {
@@ -148,6 +150,12 @@ pub(in crate::virtual_module) fn look_around(device: &mut Device, service: &mut 
         device.radio.deactivate_all();
         service.network_down(device, None);
     }
+}
+
+/// The network ends a PDP context.
+pub(in crate::virtual_module) fn lose_context(device: &mut Device, service: &mut dyn Service, context: i64) {
+    device.radio.deactivate(context);
+    service.network_down(device, Some(context));
 }
 
 /// An area, a cell and LTE, as a report with the cell needs them.
@@ -187,12 +195,11 @@ fn activate(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) 
     // Without a number all the defined ones are meant (TS 27.007 §10.1.10).
     let wanted = if wanted.is_empty() { device.radio.contexts.keys().copied().collect() } else { wanted };
     for context in wanted {
-        if turns_on && !device.radio.activate(context) {
+        if turns_on && !device.activate(context) {
             return Answer::Refused(Refusal::NoNetwork);
         }
         if !turns_on {
-            device.radio.deactivate(context);
-            service.network_down(device, Some(context));
+            lose_context(device, service, context);
         }
     }
     Answer::Done

@@ -99,6 +99,10 @@ impl Radio {
         self.is_registered() && self.attached
     }
 
+    pub(in crate::virtual_module) fn is_active(&self, context: i64) -> bool {
+        self.contexts.get(&context).is_some_and(|context| context.active)
+    }
+
     pub(super) fn deactivate(&mut self, context: i64) {
         if let Some(context) = self.contexts.get_mut(&context) {
             context.active = false;

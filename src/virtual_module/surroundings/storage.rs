@@ -9,6 +9,7 @@ use crate::virtual_module::device::Call;
 use crate::virtual_module::device::Device;
 use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Typed;
+use crate::virtual_module::faults::Effect;
 use crate::virtual_module::files::checksum;
 use crate::virtual_module::settings::put;
 
@@ -21,9 +22,12 @@ pub(super) struct Upload {
 }
 
 /// Asks for the bytes of a file.
-pub(super) fn begin(device: &Device, call: &Call<'_>) -> Result<(Upload, Typed), Refusal> {
+pub(super) fn begin(device: &mut Device, call: &Call<'_>) -> Result<(Upload, Typed), Refusal> {
     let Call::Write(matched) = call else { return Err(Refusal::Unknown) };
     let name = matched.text("filename").unwrap_or_default().to_vec();
+    if device.faults.happens(Effect::FullFiles, &String::from_utf8_lossy(&name)) {
+        return Err(Refusal::NoSpace);
+    }
     let says_checksum = matched.command_name == "AT+QFUPL";
     let or_default = |param: &str| {
         let default = || matched.command.param(param)?.default.as_deref()?.parse().ok();
