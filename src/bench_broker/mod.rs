@@ -6,6 +6,7 @@
 
 mod certificates;
 mod clock;
+mod clouds;
 mod server;
 
 use std::collections::BTreeMap;
@@ -21,9 +22,11 @@ use parking_lot::Mutex;
 
 pub use certificates::CertificateOptions;
 pub use certificates::Certificates;
+pub use clouds::Clouds;
 
 use crate::mqtt::AckRule;
 use crate::mqtt::BrokerCore;
+use crate::mqtt::CredentialCheck;
 use crate::mqtt::Policy;
 use crate::mqtt::Qos;
 use crate::mqtt::RecordedPacket;
@@ -135,6 +138,15 @@ impl BenchBroker {
     /// Lets in only these users, by password; `None`: anybody.
     pub fn set_users(&self, users: Option<BTreeMap<String, Vec<u8>>>) {
         self.shared.with_core(|core| core.policy.users = users);
+    }
+
+    /// Holds clients to the rules of cloud platforms from now on; `None`: no longer. `now`: the broker's calendar, in seconds
+    /// since 1970; `None`: this computer's.
+    pub fn set_clouds(&self, clouds: Option<Clouds>, now: Option<u64>) {
+        let check = clouds.map(|clouds| -> CredentialCheck {
+            Box::new(move |request| clouds.code(request, now.unwrap_or_else(clock::wall)))
+        });
+        self.shared.with_core(|core| core.policy.check = check);
     }
 
     /// Whether the TLS port refuses clients without a certificate from now on.

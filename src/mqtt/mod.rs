@@ -28,6 +28,7 @@ pub use broker::Violation;
 pub use broker::policy::AckAction;
 pub use broker::policy::AckRule;
 pub use broker::policy::ConnectRequest;
+pub use broker::policy::CredentialCheck;
 pub use broker::policy::Policy;
 pub use decode::DecodeError;
 pub use decode::Decoder;

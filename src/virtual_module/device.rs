@@ -24,6 +24,7 @@ use crate::virtual_module::identity::Identity;
 use crate::virtual_module::network::LinkEvent;
 use crate::virtual_module::network::Links;
 use crate::virtual_module::network::Target;
+use crate::virtual_module::qmt::cloud::CloudSigning;
 use crate::virtual_module::quirks::Quirks;
 use crate::virtual_module::replies::Replies;
 use crate::virtual_module::replies::Shown;
@@ -147,6 +148,7 @@ pub(super) struct Device {
     pub(super) conditions: Conditions,
     /// The conditions as faults have changed them.
     pub(super) around: Conditions,
+    pub(super) cloud: CloudSigning,
     /// Seconds that the module's calendar is ahead of the world's.
     clock_ahead: i64,
     /// What a fault adds to that.
@@ -182,6 +184,7 @@ impl Device {
             radio: Radio::default(),
             conditions: Conditions::default(),
             around: Conditions::default(),
+            cloud: CloudSigning::default(),
             clock_ahead: 0,
             clock_fault: 0,
             knows_time: false,

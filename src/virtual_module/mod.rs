@@ -49,6 +49,7 @@ pub use conditions::Sim;
 pub use faults::FAULTS;
 pub use faults::FaultStatus;
 pub use identity::IdentityOptions;
+pub use qmt::cloud::CloudSigning;
 pub use quirks::QUIRKS;
 pub use quirks::QuirkRow;
 
@@ -63,6 +64,8 @@ pub struct VirtualOptions {
     pub network: Network,
     /// What else is around it.
     pub conditions: Conditions,
+    /// How it signs for cloud platforms.
+    pub cloud: CloudSigning,
     /// Who it says it is.
     pub identity: IdentityOptions,
     /// How much faster than documented its timers run; 1 is as documented.
@@ -85,6 +88,7 @@ impl VirtualOptions {
             endpoint: Endpoint::Pty { link: None },
             network: Network::default(),
             conditions: Conditions::default(),
+            cloud: CloudSigning::default(),
             identity: IdentityOptions::default(),
             speed: 1.0,
             seed: 0,

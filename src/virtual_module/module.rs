@@ -106,6 +106,7 @@ impl Module {
         let mut device = Device::new(dialect, identity.clone(), speed, quirks, replies, links);
         faults.into_iter().for_each(|fault| device.faults.inject(fault));
         device.conditions = options.conditions.clone();
+        device.cloud = options.cloud;
         if let Some(fault) = device.conditions.fault() {
             return Err(Error::new(Kind::BadValue, fault));
         }

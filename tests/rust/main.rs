@@ -25,6 +25,8 @@ mod strict;
 mod te_session;
 mod vectors;
 #[cfg(feature = "virtual")]
+mod virtual_clouds;
+#[cfg(feature = "virtual")]
 mod virtual_cmqtt;
 #[cfg(feature = "virtual")]
 mod virtual_conditions;

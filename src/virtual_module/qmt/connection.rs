@@ -19,6 +19,7 @@ use crate::virtual_module::network::Target;
 use crate::virtual_module::qmt::Client;
 use crate::virtual_module::qmt::Qmt;
 use crate::virtual_module::qmt::State;
+use crate::virtual_module::qmt::cloud::credentials;
 use crate::virtual_module::qmt::setting;
 use crate::virtual_module::qmt::setting_int;
 use crate::virtual_module::replies::Shown;
@@ -107,6 +108,13 @@ impl Qmt {
         let password = match call.values.get(3) {
             Some((_, Value::Text(bytes))) => Some(bytes.clone()),
             _ => None,
+        };
+        // A user name that the host gives counts more than one the module would make.
+        let made = self.client(index).platform.filter(|_| username.is_none());
+        let made = made.and_then(|platform| credentials(device, index, platform, &client_id));
+        let (client_id, username, password) = match made {
+            Some(made) => (made.client_id, Some(made.username), Some(made.password.into_bytes())),
+            None => (client_id, username, password),
         };
         let number = |key, place, default| setting_int(device, index, key, place).unwrap_or(default).unsigned_abs();
         let keep_alive = number("keepalive", 1, 120);

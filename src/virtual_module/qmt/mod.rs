@@ -3,6 +3,7 @@
 //! Which command is legal in which state is the table [`RULES`] (decisions 17 to 22). What goes over the network is in
 //! `connection`, what is typed and published in `publish`, what arrives in `receive`. Driven by `module` through [`Service`].
 
+pub(super) mod cloud;
 mod connection;
 mod publish;
 mod receive;
@@ -77,6 +78,8 @@ struct Client {
     host: String,
     port: i64,
     slots: Slots,
+    /// The key of AT+QMTCFG that named a cloud platform last.
+    platform: Option<&'static str>,
     /// Packet identifiers the session chose, and what the host wrote instead (0).
     written: BTreeMap<u16, u16>,
 }
@@ -122,6 +125,9 @@ impl Qmt {
                 let length = Value::Int(message.len() as i64);
                 device.settings_mut(CFG).set("willex", "will_len", i64::from(index), length);
             }
+        }
+        if let Some(key) = cloud::platform(call.variant_name) {
+            self.client(index).platform = Some(key);
         }
         device.query_or_store(call)
     }
