@@ -109,26 +109,34 @@ impl ClientSession {
         payload: &[u8],
         now: Instant,
     ) -> Result<u16, Refused> {
+        let (topic, payload) = (topic.to_owned(), payload.to_vec());
+        self.publish_packet(Publish { dup: false, qos, retain, topic, id, payload }, now)
+    }
+
+    /// The same, for an owner that sets DUP itself. Quality 0 never bears it (MQTT 3.1.1 §3.3.1.1).
+    pub fn publish_packet(&mut self, mut publish: Publish, now: Instant) -> Result<u16, Refused> {
         self.require_connected()?;
-        if !valid_topic(topic) {
-            return Err(Refused::InvalidTopic(topic.to_owned()));
+        if !valid_topic(&publish.topic) {
+            return Err(Refused::InvalidTopic(publish.topic));
         }
-        let size = encoded_len(topic, payload.len(), qos);
+        let qos = publish.qos;
+        let size = encoded_len(&publish.topic, publish.payload.len(), qos);
         if size > MAX_REMAINING_LENGTH {
             return Err(Refused::TooLarge(size));
         }
-        let (topic, payload) = (topic.to_owned(), payload.to_vec());
         if qos == Qos::AtMostOnce {
-            self.send(&Packet::Publish(Publish { dup: false, qos, retain, topic, id: None, payload }), now);
-            let id = id.unwrap_or_default();
+            let id = publish.id.take().unwrap_or_default();
+            publish.dup = false;
+            self.send(&Packet::Publish(publish), now);
             self.events.push_back(ClientEvent::Published { id, qos });
             return Ok(id);
         }
         if self.requests.publishes() >= self.options.window {
             return Err(Refused::WindowFull(self.options.window));
         }
-        let id = self.requests.free_id(id)?;
-        self.request(Packet::Publish(Publish { dup: false, qos, retain, topic, id: Some(id), payload }), now);
+        let id = self.requests.free_id(publish.id)?;
+        publish.id = Some(id);
+        self.request(Packet::Publish(publish), now);
         Ok(id)
     }
 
@@ -248,10 +256,9 @@ impl ClientSession {
 
     /// When `handle_deadline` must be called at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.connack_deadline, self.ping_due, self.ping_deadline, self.requests.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        // No ping before CONNACK, however long that takes.
+        let ping_due = self.ping_due.filter(|_| self.state == SessionState::Connected);
+        [self.connack_deadline, ping_due, self.ping_deadline, self.requests.next_deadline()].into_iter().flatten().min()
     }
 
     /// Where the session is.

@@ -19,6 +19,12 @@ mod seed_known;
 mod seed_repair;
 mod seeds;
 #[cfg(feature = "virtual")]
+mod sim7028_host;
+#[cfg(feature = "virtual")]
+mod sim7028_service;
+#[cfg(feature = "virtual")]
+mod sim7028_transfer;
+#[cfg(feature = "virtual")]
 mod simulation;
 #[cfg(feature = "virtual")]
 mod strict;

@@ -11,54 +11,6 @@ use crate::virtual_host::Silent;
 const SIM: &str = "sim7028";
 const CONNECT: &str = "AT+CMQTTCONNECT=0,\"tcp://broker.example:1883\",60,1";
 
-/// Commands of the state table; the name is what stands before the equals sign.
-const COMMANDS: [&str; 15] = [
-    "AT+CMQTTSTART",
-    "AT+CMQTTSTOP",
-    "AT+CMQTTACCQ=0,\"again\"",
-    "AT+CMQTTREL=0",
-    "AT+CMQTTSSLCFG=0,1",
-    "AT+CMQTTCFG=\"optimeout\",0,60",
-    "AT+CMQTTWILLTOPIC=0,1",
-    "AT+CMQTTWILLMSG=0,1,0",
-    CONNECT,
-    "AT+CMQTTDISC=0,0",
-    "AT+CMQTTTOPIC=0,1",
-    "AT+CMQTTPAYLOAD=0,1",
-    "AT+CMQTTPUB=0,0,60",
-    "AT+CMQTTSUB=0,1,0",
-    "AT+CMQTTUNSUB=0,1,0",
-];
-
-/// Decision 25: `+` runs, `-` is ERROR, a number is its own line with that code, then ERROR.
-#[test]
-fn every_command_is_answered_by_the_state_of_service_and_client() {
-    let rows = [
-        ("stopped", "+ - - - - - - - - - - - - - -"),
-        ("started", "- + + 20 + - 20 20 20 20 20 20 20 20 20"),
-        ("acquired", "- 21 19 + + + + + + 11 + + 11 11 11"),
-        ("connecting", "- 21 19 14 - - + + 14 14 + + 14 14 14"),
-        ("connected", "- 21 19 14 - - + + 19 + + + 18 + +"),
-    ];
-    for (state, row) in rows {
-        for (command, rule) in COMMANDS.iter().zip(row.split(' ')) {
-            let silent = Silent::new();
-            let mut host = in_state(state, &silent);
-            let said = host.run(command);
-            let name = command.split('=').next().unwrap_or_default().trim_start_matches("AT");
-            let refusal = match name {
-                "+CMQTTSTOP" => format!("\r\n{name}: {rule}\r\n\r\nERROR\r\n"),
-                _ => format!("\r\n{name}: 0,{rule}\r\n\r\nERROR\r\n"),
-            };
-            match rule {
-                "+" => assert!(said.ends_with("OK\r\n") || said.ends_with("> "), "{state}: {command}: {said:?}"),
-                "-" => assert_eq!("\r\nERROR\r\n", said, "{state}: {command}"),
-                _ => assert_eq!(refusal, said, "{state}: {command}"),
-            }
-        }
-    }
-}
-
 fn in_state(state: &str, silent: &Silent) -> Host {
     let mut host = Host::on(SIM);
     if state == "stopped" {
@@ -81,17 +33,6 @@ fn in_state(state: &str, silent: &Silent) -> Host {
 
 fn connected() -> Host {
     in_state("connected", &Silent::new())
-}
-
-#[test]
-fn read_forms_are_errors_until_the_service_runs() {
-    let mut host = Host::on(SIM);
-    for name in ["ACCQ", "REL", "SSLCFG", "CONNECT", "DISC", "SUB", "CFG"] {
-        host.refused(&format!("AT+CMQTT{name}?"));
-    }
-    host.result("AT+CMQTTSTART", "+CMQTTSTART: 0");
-    assert_eq!("\r\nOK\r\n", host.ok("AT+CMQTTACCQ?"));
-    assert_eq!("\r\n+CMQTTDISC: 0,1\r\n\r\nOK\r\n", host.ok("AT+CMQTTDISC?"));
 }
 
 #[test]
@@ -218,13 +159,4 @@ fn topic_and_payload_are_forgotten_after_a_publish_and_a_missing_payload_is_empt
     host.result("AT+CMQTTPUB=0,0,60", "+CMQTTPUB: 0,0");
     host.until("+CMQTTRXSTART: 0,1,0\r\n");
     assert!(host.refused("AT+CMQTTPUB=0,0,60").contains("+CMQTTPUB: 0,18"));
-}
-
-#[test]
-fn a_line_beyond_559_characters_or_39_commands_is_refused_whole() {
-    let mut host = Host::on(SIM);
-    let many = |count: usize| format!("AT{}", vec!["+CSQ"; count].join(";"));
-    assert_eq!(39, host.ok(&many(39)).matches("+CSQ: ").count());
-    assert_eq!("\r\nERROR\r\n", host.refused(&many(40)));
-    assert_eq!("\r\nERROR\r\n", host.refused(&format!("AT+CMQTTACCQ=0,\"{}\"", "x".repeat(560))));
 }

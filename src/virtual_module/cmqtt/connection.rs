@@ -6,8 +6,11 @@ use crate::dialect::Matched;
 use crate::mqtt::ClientEvent;
 use crate::mqtt::ClientOptions;
 use crate::mqtt::Level;
+use crate::mqtt::Refused;
 use crate::virtual_module::cmqtt::CLIENT;
+use crate::virtual_module::cmqtt::CONNECT;
 use crate::virtual_module::cmqtt::Cmqtt;
+use crate::virtual_module::cmqtt::DISCONNECT;
 use crate::virtual_module::cmqtt::State;
 use crate::virtual_module::cmqtt::err;
 use crate::virtual_module::device::Answer;
@@ -21,13 +24,13 @@ use crate::virtual_module::replies::Shown;
 use crate::virtual_module::tls_contexts::ContextFault;
 use crate::virtual_module::tls_contexts::security;
 
-const CONNECT: &str = "AT+CMQTTCONNECT";
-const DISCONNECT: &str = "AT+CMQTTDISC";
 const DEFAULT_PORT: u16 = 1883;
 
 /// Causes of +CMQTTCONNLOST.
 mod cause {
+    /// Also: the peer has fallen silent, and counts as gone.
     pub(super) const CLOSED: i32 = 1;
+    /// Also by the module: the socket refuses what it writes, or the broker breaks the protocol.
     pub(super) const RESET: i32 = 2;
     pub(super) const NETWORK: i32 = 3;
 }
@@ -91,11 +94,7 @@ impl Cmqtt {
             Err(ContextFault::FileMissing) => err::CERTIFICATE,
             Err(ContextFault::FileUnusable) => err::HANDSHAKE,
             Ok(security) => match device.open(CLIENT, Target { host, port, security }, timeout) {
-                Ok(()) => {
-                    self.state = State::Busy;
-                    self.pending = Some(CONNECT);
-                    return Answer::Accepted;
-                }
+                Ok(()) => return self.begin(CONNECT),
                 Err(_) => err::SOCKET_CONNECT,
             },
         };
@@ -103,16 +102,17 @@ impl Cmqtt {
         Answer::Accepted
     }
 
-    pub(super) fn disconnect(&mut self, device: &mut Device) -> Answer {
+    /// Without a time-out DISCONNECT may take for ever to leave (3.2.9: no limit set).
+    pub(super) fn disconnect(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
         if self.pending.is_some() {
             return self.refuse(device, DISCONNECT, err::BUSY);
         }
-        if device.links.part(CLIENT, device.now).is_err() {
+        let timeout = call.int("timeout").map(i64::unsigned_abs).filter(|seconds| *seconds > 0);
+        let within = timeout.map(|seconds| device.speed.seconds(seconds));
+        if device.links.part(CLIENT, within, device.now).is_err() {
             return self.refuse(device, DISCONNECT, err::NO_CONNECTION);
         }
-        self.state = State::Busy;
-        self.pending = Some(DISCONNECT);
-        Answer::Accepted
+        self.begin(DISCONNECT)
     }
 
     pub(super) fn network_did(&mut self, device: &mut Device, event: LinkEvent) {
@@ -127,21 +127,23 @@ impl Cmqtt {
                 };
                 self.connect_failed(device, code);
             }
-            LinkEvent::Parted => self.disconnected(device),
-            LinkEvent::Lost(_) if self.pending == Some(DISCONNECT) => self.disconnected(device),
-            LinkEvent::Lost(_) if self.pending == Some(CONNECT) => self.connect_failed(device, err::CLOSED_BY_SERVER),
+            LinkEvent::Parted => self.disconnected(device, err::OK),
+            LinkEvent::Lost(by) if self.awaits() == Some(DISCONNECT) => match by {
+                LostBy::PeerClosed | LostBy::PeerReset => self.disconnected(device, err::OK),
+                _ => self.disconnected(device, err::DISCONNECT),
+            },
+            LinkEvent::Lost(_) if self.awaits() == Some(CONNECT) => self.connect_failed(device, err::CLOSED_BY_SERVER),
             LinkEvent::Lost(by) => {
                 let (code, cause) = match by {
                     LostBy::PeerClosed => (err::CLOSED_BY_SERVER, cause::CLOSED),
                     LostBy::PeerReset => (err::CLOSED_BY_SERVER, cause::RESET),
-                    LostBy::SendingConnect | LostBy::SendingPing | LostBy::SendingRequest => (err::SEND, cause::RESET),
+                    _ => (err::SEND, cause::RESET),
                 };
                 self.lost(device, code, cause);
             }
-            LinkEvent::Mqtt(ClientEvent::Connack { code: 0, .. }) => {
+            LinkEvent::Mqtt(ClientEvent::Connack { code: 0, session_present }) => {
                 self.pending = None;
-                let clean = self.address.as_ref().is_none_or(|address| address.clean_session == 1);
-                if clean {
+                if !session_present {
                     self.subscriptions.clear();
                 }
                 let line = format!("+CMQTTCONNECT: {CLIENT},{}", err::OK);
@@ -151,13 +153,11 @@ impl Cmqtt {
                 self.connect_failed(device, err::CONNACK + i32::from(code.clamp(1, 5)));
             }
             LinkEvent::Mqtt(ClientEvent::ConnectTimedOut) => self.connect_failed(device, err::TIMED_OUT),
-            LinkEvent::Mqtt(ClientEvent::PingTimedOut | ClientEvent::ProtocolError(_)) => {
-                if self.pending == Some(CONNECT) {
-                    self.connect_failed(device, err::FAILED);
-                } else {
-                    self.lost(device, err::TIMED_OUT, cause::CLOSED);
-                }
+            LinkEvent::Mqtt(ClientEvent::PingTimedOut) => self.lost(device, err::TIMED_OUT, cause::CLOSED),
+            LinkEvent::Mqtt(ClientEvent::ProtocolError(_)) if self.awaits() == Some(CONNECT) => {
+                self.connect_failed(device, err::PACKET);
             }
+            LinkEvent::Mqtt(ClientEvent::ProtocolError(_)) => self.lost(device, err::PACKET, cause::RESET),
             LinkEvent::Mqtt(event) => self.answered(device, event),
         }
     }
@@ -168,9 +168,9 @@ impl Cmqtt {
             return;
         }
         device.links.cut(CLIENT);
-        match self.pending {
+        match self.awaits() {
             Some(CONNECT) => self.connect_failed(device, err::NETWORK_CLOSED),
-            Some(DISCONNECT) => self.disconnected(device),
+            Some(DISCONNECT) => self.disconnected(device, err::OK),
             _ => self.lost(device, err::NETWORK_CLOSED, cause::NETWORK),
         }
     }
@@ -195,8 +195,13 @@ impl Cmqtt {
             ping_timeout: device.speed.span(Duration::from_secs(client.optimeout)),
             ..ClientOptions::default()
         };
-        if device.links.connect(CLIENT, options, device.now).is_err() {
-            self.connect_failed(device, err::FAILED);
+        match device.links.connect(CLIENT, options, device.now) {
+            Ok(()) => {}
+            // The topic of the will.
+            Err(Refused::InvalidTopic(_)) => self.connect_failed(device, err::PARAMETER),
+            // Opened and closed in one moment.
+            Err(Refused::NotConnected) => self.connect_failed(device, err::CLOSED_BY_SERVER),
+            Err(_) => self.connect_failed(device, err::FAILED),
         }
     }
 
@@ -210,22 +215,21 @@ impl Cmqtt {
         device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
     }
 
-    fn disconnected(&mut self, device: &mut Device) {
+    fn disconnected(&mut self, device: &mut Device, code: i32) {
         device.links.close(CLIENT);
         self.pending = None;
         self.tls_context = None;
-        let line = format!("+CMQTTDISC: {CLIENT},{}", err::OK);
+        let line = format!("+CMQTTDISC: {CLIENT},{code}");
         device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
     }
 
     /// The connection is gone; client and service stay (decision 25). What was under way fails first.
     fn lost(&mut self, device: &mut Device, code: i32, cause: i32) {
         device.links.close(CLIENT);
-        if let Some(command) = self.pending.take() {
-            self.result(device, command, code);
+        if let Some(pending) = self.pending.take() {
+            self.result(device, pending.command, code);
         }
-        self.asked_topic = None;
-        self.state = State::Busy;
+        self.state = State::Lost;
         let line = format!("+CMQTTCONNLOST: {CLIENT},{cause}");
         device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
     }

@@ -1,27 +1,30 @@
 //! What is typed at the prompt, published, subscribed to, and received.
 
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::dialect::Matched;
 use crate::mqtt::ClientEvent;
 use crate::mqtt::ClientSession;
 use crate::mqtt::IncomingMessage;
+use crate::mqtt::Publish;
 use crate::mqtt::Qos;
+use crate::mqtt::Refused;
 use crate::mqtt::RequestKind;
 use crate::mqtt::Will;
 use crate::proto::PayloadEnd;
 use crate::virtual_module::cmqtt::CLIENT;
 use crate::virtual_module::cmqtt::Cmqtt;
+use crate::virtual_module::cmqtt::PUBLISH;
+use crate::virtual_module::cmqtt::Pending;
+use crate::virtual_module::cmqtt::SUBSCRIBE;
+use crate::virtual_module::cmqtt::UNSUBSCRIBE;
 use crate::virtual_module::cmqtt::err;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Asks;
 use crate::virtual_module::device::Device;
 use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Typed;
-
-const PUBLISH: &str = "AT+CMQTTPUB";
-const SUBSCRIBE: &str = "AT+CMQTTSUB";
-const UNSUBSCRIBE: &str = "AT+CMQTTUNSUB";
 
 /// Longest part of a payload in one +CMQTTRXPAYLOAD (decision 38).
 const PART: usize = 1500;
@@ -36,7 +39,7 @@ pub(super) struct Staged {
     /// AT+CMQTTSUBTOPIC
     subscribe: Option<(String, Qos)>,
     /// AT+CMQTTUNSUBTOPIC
-    pub(super) unsubscribe: Option<String>,
+    unsubscribe: Option<String>,
 }
 
 impl Staged {
@@ -45,12 +48,27 @@ impl Staged {
         let (topic, (payload, qos)) = (self.will_topic.clone()?, self.will_message.clone()?);
         Some(Will { topic, payload, qos, retain: false })
     }
+
+    /// Whether this AT+CMQTTUNSUB means the staged topic, not a length (decision 8).
+    pub(super) fn names_unsubscribe(&self, call: &Matched<'_>) -> bool {
+        self.unsubscribe.is_some() && call.values.len() == 2
+    }
+
+    /// What a command uses up is forgotten with it, successful or not (3.2.10 to 3.2.14).
+    pub(super) fn used_by(&mut self, call: &Matched<'_>) {
+        match call.command_name {
+            PUBLISH => (self.topic, self.payload) = (None, None),
+            SUBSCRIBE if call.variant_name == "staged" => self.subscribe = None,
+            UNSUBSCRIBE if self.names_unsubscribe(call) => self.unsubscribe = None,
+            _ => {}
+        }
+    }
 }
 
 /// What is being typed: the command, and the quality it named.
 #[derive(Debug)]
 pub(super) struct Typing {
-    command: String,
+    pub(super) command: String,
     qos: Qos,
 }
 
@@ -102,64 +120,64 @@ impl Cmqtt {
 
     /// Topic and payload are used up, whatever becomes of them (3.2.12). Without a payload the message is empty.
     pub(super) fn publish(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
+        let (topic, payload) = (self.staged.topic.take(), self.staged.payload.take().unwrap_or_default());
         if self.pending.is_some() {
             return self.refuse(device, PUBLISH, err::BUSY);
         }
-        let (topic, payload) = (self.staged.topic.take(), self.staged.payload.take().unwrap_or_default());
         let Some(topic) = topic else { return self.refuse(device, PUBLISH, err::TOPIC_EMPTY) };
         let qos = call.int("qos").and_then(|qos| Qos::from_byte(qos as u8)).unwrap_or(Qos::AtMostOnce);
-        let retain = call.int("retained") == Some(1);
-        let timeout = device.speed.seconds(call.int("pub_timeout").unwrap_or(60).unsigned_abs());
-        let now = device.now;
-        let Some(session) = device.links.session(CLIENT) else {
-            return self.refuse(device, PUBLISH, err::NO_CONNECTION);
-        };
-        wait_for(session, timeout);
-        if session.publish(None, qos, retain, &topic, &payload, now).is_err() {
-            return self.refuse(device, PUBLISH, err::FAILED);
-        }
-        self.pending = Some(PUBLISH);
-        Answer::Accepted
+        let flag = |name: &str| call.int(name) == Some(1);
+        let message = Publish { dup: flag("dup"), qos, retain: flag("retained"), topic, id: None, payload };
+        let patience = device.speed.seconds(call.int("pub_timeout").unwrap_or(60).unsigned_abs());
+        self.request(device, PUBLISH, None, patience, |session, now| session.publish_packet(message, now))
     }
 
+    // `dup` of AT+CMQTTSUB and AT+CMQTTUNSUB goes nowhere: MQTT 3.1.1 forbids the flag there (§3.8.1, §3.10.1).
+
     fn subscribe(&mut self, device: &mut Device, topic: String, qos: Qos) -> Answer {
-        if self.pending.is_some() {
-            return self.refuse(device, SUBSCRIBE, err::BUSY);
-        }
-        let now = device.now;
-        let patience = self.patience(device);
-        let asked = device.links.session(CLIENT).map(|session| {
-            wait_for(session, patience);
-            session.subscribe(None, vec![(topic.clone(), qos)], now)
-        });
-        self.asked(device, SUBSCRIBE, topic, asked.is_some_and(|outcome| outcome.is_ok()))
+        let (patience, filters) = (self.patience(device), vec![(topic.clone(), qos)]);
+        self.request(device, SUBSCRIBE, Some(topic), patience, |session, now| session.subscribe(None, filters, now))
     }
 
     fn unsubscribe(&mut self, device: &mut Device, topic: String) -> Answer {
+        let (patience, filters) = (self.patience(device), vec![topic.clone()]);
+        self.request(device, UNSUBSCRIBE, Some(topic), patience, |session, now| session.unsubscribe(None, filters, now))
+    }
+
+    /// One at a time; the answer may take as long as `patience`.
+    fn request(
+        &mut self,
+        device: &mut Device,
+        command: &'static str,
+        topic: Option<String>,
+        patience: Duration,
+        send: impl FnOnce(&mut ClientSession, Instant) -> Result<u16, Refused>,
+    ) -> Answer {
         if self.pending.is_some() {
-            return self.refuse(device, UNSUBSCRIBE, err::BUSY);
+            return self.refuse(device, command, err::BUSY);
         }
         let now = device.now;
-        let patience = self.patience(device);
-        let asked = device.links.session(CLIENT).map(|session| {
-            wait_for(session, patience);
-            session.unsubscribe(None, vec![topic.clone()], now)
+        let sent = device.links.session(CLIENT).map_or(Err(Refused::NotConnected), |session| {
+            let mut options = session.options().clone();
+            options.packet_timeout = patience;
+            session.set_options(options);
+            send(session, now)
         });
-        self.asked(device, UNSUBSCRIBE, topic, asked.is_some_and(|outcome| outcome.is_ok()))
+        let code = match sent {
+            Ok(id) => {
+                self.pending = Some(Pending { command, id, topic });
+                return Answer::Accepted;
+            }
+            Err(Refused::InvalidTopic(_)) => err::PARAMETER,
+            Err(Refused::NotConnected) => err::NO_CONNECTION,
+            Err(_) => err::FAILED,
+        };
+        self.refuse(device, command, code)
     }
 
     /// How long the answer to a request may take (`optimeout`).
     fn patience(&self, device: &Device) -> Duration {
         device.speed.seconds(self.client.as_ref().map_or(120, |client| client.optimeout))
-    }
-
-    fn asked(&mut self, device: &mut Device, command: &'static str, topic: String, sent: bool) -> Answer {
-        if !sent {
-            return self.refuse(device, command, err::FAILED);
-        }
-        self.pending = Some(command);
-        self.asked_topic = Some(topic);
-        Answer::Accepted
     }
 
     /// `AT+CMQTTSUB=0`: what AT+CMQTTSUBTOPIC staged; nothing staged, nothing is sent (decision 8).
@@ -189,57 +207,59 @@ impl Cmqtt {
     pub(super) fn answered(&mut self, device: &mut Device, event: ClientEvent) {
         match event {
             ClientEvent::Message(message) => self.received(device, &message),
-            ClientEvent::Published { .. } if self.pending == Some(PUBLISH) => self.done(device, err::OK),
-            ClientEvent::Suback { codes, .. } if self.pending == Some(SUBSCRIBE) => {
+            ClientEvent::Published { id, .. } => self.done(device, PUBLISH, id, err::OK),
+            ClientEvent::Suback { id, codes } => {
                 let refused = codes.iter().any(|code| *code >= 0x80);
-                if let (false, Some(topic)) = (refused, self.asked_topic.clone()) {
-                    self.subscriptions.retain(|known| *known != topic);
-                    self.subscriptions.push(topic);
-                }
-                self.done(device, if refused { err::FAILED } else { err::OK });
+                self.done(device, SUBSCRIBE, id, if refused { err::FAILED } else { err::OK });
             }
-            ClientEvent::Unsuback { .. } if self.pending == Some(UNSUBSCRIBE) => {
-                let topic = self.asked_topic.clone();
-                self.subscriptions.retain(|known| Some(known) != topic.as_ref());
-                self.done(device, err::OK);
-            }
-            ClientEvent::GaveUp { kind, .. } => {
+            ClientEvent::Unsuback { id } => self.done(device, UNSUBSCRIBE, id, err::OK),
+            ClientEvent::GaveUp { kind, id } => {
                 let command = match kind {
                     RequestKind::Publish => PUBLISH,
                     RequestKind::Subscribe => SUBSCRIBE,
                     RequestKind::Unsubscribe => UNSUBSCRIBE,
                 };
-                if self.pending == Some(command) {
-                    self.done(device, err::TIMED_OUT);
-                }
+                self.done(device, command, id, err::TIMED_OUT);
             }
-            // Answers to what a stored session resumed; the host has long had its result.
             _ => {}
         }
     }
 
-    fn done(&mut self, device: &mut Device, code: i32) {
-        self.asked_topic = None;
-        if let Some(command) = self.pending.take() {
-            self.result(device, command, code);
+    /// A request is answered, or has not been in time. What a stored session took up again is not the pending one: the
+    /// host has long had its result.
+    fn done(&mut self, device: &mut Device, command: &'static str, id: u16, code: i32) {
+        let Some(pending) = self.pending.take_if(|pending| pending.command == command && pending.id == id) else {
+            return;
+        };
+        if let Some(topic) = pending.topic.filter(|_| code == err::OK) {
+            self.subscriptions.retain(|known| *known != topic);
+            if command == SUBSCRIBE {
+                self.subscriptions.push(topic);
+            }
         }
+        self.result(device, command, code);
     }
 
-    /// The block of lines first, then the acknowledgement.
+    /// The block of lines first, then the acknowledgement. A message beyond what the URCs can say is dropped, and
+    /// acknowledged all the same: else the broker would bring it again with every connection.
     fn received(&mut self, device: &mut Device, message: &IncomingMessage) {
         let now = device.now;
-        device.replies.urc_raw(block(message), now);
+        let (topic, payload) = (message.topic.len(), message.payload.len());
+        if fits(device, "topic_total_len", topic) && fits(device, "payload_total_len", payload) {
+            device.replies.urc_raw(block(message), now);
+        } else {
+            log::warn!(target: "modemrig::virtual_module", "a message of {payload} bytes, topic of {topic}, is dropped: too long");
+        }
         if let Some(session) = device.links.session(CLIENT) {
             session.acknowledge(message, now);
         }
     }
 }
 
-/// Sets how long an answer to the next request may take: a publish has a time of its own.
-fn wait_for(session: &mut ClientSession, timeout: Duration) {
-    let mut options = session.options().clone();
-    options.packet_timeout = timeout;
-    session.set_options(options);
+/// Whether +CMQTTRXSTART can say this length.
+fn fits(device: &Device, param: &str, length: usize) -> bool {
+    let most = device.dialect.urcs.get("+CMQTTRXSTART").and_then(|urc| urc.params.get(param)?.max);
+    most.is_none_or(|most| length as i64 <= most)
 }
 
 /// `+CMQTTRXSTART`, the topic whole, the payload in parts, `+CMQTTRXEND`; an empty payload has no part (decision 38).

@@ -22,6 +22,16 @@ use crate::virtual_module::replies::Shown;
 /// The module has one client.
 const CLIENT: u8 = 0;
 
+const START: &str = "AT+CMQTTSTART";
+const STOP: &str = "AT+CMQTTSTOP";
+const ACQUIRE: &str = "AT+CMQTTACCQ";
+const RELEASE: &str = "AT+CMQTTREL";
+const CONNECT: &str = "AT+CMQTTCONNECT";
+const DISCONNECT: &str = "AT+CMQTTDISC";
+const PUBLISH: &str = "AT+CMQTTPUB";
+const SUBSCRIBE: &str = "AT+CMQTTSUB";
+const UNSUBSCRIBE: &str = "AT+CMQTTUNSUB";
+
 /// What a command ends with, by the table `CMQTT err`.
 mod err {
     pub(super) const OK: i32 = 0;
@@ -31,6 +41,7 @@ mod err {
     pub(super) const NETWORK_OPEN: i32 = 7;
     pub(super) const NETWORK_CLOSED: i32 = 9;
     pub(super) const NO_CONNECTION: i32 = 11;
+    pub(super) const PARAMETER: i32 = 12;
     pub(super) const BUSY: i32 = 14;
     pub(super) const SEND: i32 = 16;
     pub(super) const TIMED_OUT: i32 = 17;
@@ -38,12 +49,14 @@ mod err {
     pub(super) const CLIENT_USED: i32 = 19;
     pub(super) const NOT_ACQUIRED: i32 = 20;
     pub(super) const NOT_RELEASED: i32 = 21;
+    pub(super) const PACKET: i32 = 24;
     pub(super) const DNS: i32 = 25;
     pub(super) const CLOSED_BY_SERVER: i32 = 26;
     /// CONNACK codes 1 to 5 are 27 to 31.
     pub(super) const CONNACK: i32 = 26;
     pub(super) const HANDSHAKE: i32 = 32;
     pub(super) const CERTIFICATE: i32 = 33;
+    pub(super) const DISCONNECT: i32 = 35;
 }
 
 /// Service, client and connection are one line of states.
@@ -59,6 +72,8 @@ pub(super) enum State {
     Busy,
     /// Connected.
     Connected,
+    /// The connection is lost, and the host has not been told.
+    Lost,
 }
 
 /// What a write or execute form does in a state.
@@ -76,26 +91,37 @@ use Rule::Go;
 use Rule::No;
 use Rule::Why;
 
-/// Command, and its rule while Stopped, Started, Acquired, Busy, Connected.
-const RULES: &[(&str, [Rule; 5])] = &[
-    ("AT+CMQTTSTART", [Go, No, No, No, No]),
-    ("AT+CMQTTSTOP", [No, Go, Why(err::NOT_RELEASED), Why(err::NOT_RELEASED), Why(err::NOT_RELEASED)]),
-    ("AT+CMQTTACCQ", [No, Go, Why(err::CLIENT_USED), Why(err::CLIENT_USED), Why(err::CLIENT_USED)]),
-    ("AT+CMQTTREL", [No, Why(err::NOT_ACQUIRED), Go, Why(err::BUSY), Why(err::BUSY)]),
-    ("AT+CMQTTSSLCFG", [No, Go, Go, No, No]),
-    ("AT+CMQTTCFG", [No, No, Go, No, No]),
-    ("AT+CMQTTWILLTOPIC", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
-    ("AT+CMQTTWILLMSG", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
-    ("AT+CMQTTCONNECT", [No, Why(err::NOT_ACQUIRED), Go, Why(err::BUSY), Why(err::CLIENT_USED)]),
-    ("AT+CMQTTDISC", [No, Why(err::NOT_ACQUIRED), Why(err::NO_CONNECTION), Why(err::BUSY), Go]),
-    ("AT+CMQTTTOPIC", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
-    ("AT+CMQTTPAYLOAD", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
-    ("AT+CMQTTSUBTOPIC", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
-    ("AT+CMQTTUNSUBTOPIC", [No, Why(err::NOT_ACQUIRED), Go, Go, Go]),
-    ("AT+CMQTTPUB", [No, Why(err::NOT_ACQUIRED), Why(err::NO_CONNECTION), Why(err::BUSY), Go]),
-    ("AT+CMQTTSUB", [No, Why(err::NOT_ACQUIRED), Why(err::NO_CONNECTION), Why(err::BUSY), Go]),
-    ("AT+CMQTTUNSUB", [No, Why(err::NOT_ACQUIRED), Why(err::NO_CONNECTION), Why(err::BUSY), Go]),
+/// Command, and its rule while Stopped, Started, Acquired, Busy, Connected, Lost.
+const RULES: &[(&str, [Rule; 6])] = &[
+    (START, [Go, No, No, No, No, No]),
+    (STOP, [No, Go, UNRELEASED, UNRELEASED, UNRELEASED, UNRELEASED]),
+    (ACQUIRE, [No, Go, USED, USED, USED, USED]),
+    (RELEASE, [No, UNACQUIRED, Go, BUSY, BUSY, BUSY]),
+    ("AT+CMQTTSSLCFG", [No, Go, Go, No, No, No]),
+    ("AT+CMQTTCFG", [No, No, Go, No, No, No]),
+    ("AT+CMQTTWILLTOPIC", TYPED),
+    ("AT+CMQTTWILLMSG", TYPED),
+    (CONNECT, [No, UNACQUIRED, Go, BUSY, USED, BUSY]),
+    (DISCONNECT, ONLINE),
+    ("AT+CMQTTTOPIC", TYPED),
+    ("AT+CMQTTPAYLOAD", TYPED),
+    ("AT+CMQTTSUBTOPIC", TYPED),
+    ("AT+CMQTTUNSUBTOPIC", TYPED),
+    (PUBLISH, ONLINE),
+    (SUBSCRIBE, ONLINE),
+    (UNSUBSCRIBE, ONLINE),
 ];
+
+const BUSY: Rule = Why(err::BUSY);
+const USED: Rule = Why(err::CLIENT_USED);
+const UNACQUIRED: Rule = Why(err::NOT_ACQUIRED);
+const UNRELEASED: Rule = Why(err::NOT_RELEASED);
+const OFFLINE: Rule = Why(err::NO_CONNECTION);
+
+/// What is typed is kept by the client, connected or not.
+const TYPED: [Rule; 6] = [No, UNACQUIRED, Go, Go, Go, Go];
+/// What needs a connection.
+const ONLINE: [Rule; 6] = [No, UNACQUIRED, OFFLINE, BUSY, Go, OFFLINE];
 
 /// What is set for the acquired client; forgotten with AT+CMQTTREL.
 #[derive(Clone, Debug)]
@@ -108,6 +134,16 @@ struct Client {
     optimeout: u64,
 }
 
+/// A command whose result is awaited from the network.
+#[derive(Debug)]
+struct Pending {
+    command: &'static str,
+    /// Of the packet whose answer completes it.
+    id: u16,
+    /// A topic that is being subscribed to, or unsubscribed from.
+    topic: Option<String>,
+}
+
 /// The service.
 pub(super) struct Cmqtt {
     state: State,
@@ -117,11 +153,9 @@ pub(super) struct Cmqtt {
     address: Option<Address>,
     staged: Staged,
     typing: Option<Typing>,
-    /// The command whose result is awaited from the network.
-    pending: Option<&'static str>,
+    pending: Option<Pending>,
+    /// What AT+CMQTTSUB? lists.
     subscriptions: Vec<String>,
-    /// A topic that is being subscribed to, or unsubscribed from.
-    asked_topic: Option<String>,
 }
 
 impl Cmqtt {
@@ -135,7 +169,6 @@ impl Cmqtt {
             typing: None,
             pending: None,
             subscriptions: Vec::new(),
-            asked_topic: None,
         }
     }
 
@@ -143,7 +176,7 @@ impl Cmqtt {
     fn refuse(&self, device: &mut Device, command: &str, code: i32) -> Answer {
         let name = command.trim_start_matches("AT");
         device.replies.info(match command {
-            "AT+CMQTTSTOP" => format!("{name}: {code}"),
+            STOP => format!("{name}: {code}"),
             _ => format!("{name}: {CLIENT},{code}"),
         });
         Answer::Refused(Refusal::State)
@@ -154,25 +187,36 @@ impl Cmqtt {
         device.replies.urc(format!("{}: {CLIENT},{code}", command.trim_start_matches("AT")), device.now);
     }
 
+    /// The command whose result is awaited from the network.
+    fn awaits(&self) -> Option<&'static str> {
+        self.pending.as_ref().map(|pending| pending.command)
+    }
+
+    /// Something that is not a request of MQTT is under way.
+    fn begin(&mut self, command: &'static str) -> Answer {
+        self.state = State::Busy;
+        self.pending = Some(Pending { command, id: 0, topic: None });
+        Answer::Accepted
+    }
+
     fn write(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
         let now = device.now;
         match call.command_name {
-            "AT+CMQTTSTART" if device.activate(1) => {
+            START if device.activate(1) => {
                 self.state = State::Started;
                 device.replies.urc(format!("+CMQTTSTART: {}", err::OK), now);
                 Answer::Accepted
             }
-            "AT+CMQTTSTART" => {
+            START => {
                 device.replies.urc(format!("+CMQTTSTART: {}", err::NETWORK_OPEN), now);
                 Answer::Accepted
             }
-            "AT+CMQTTSTOP" => {
-                self.state = State::Stopped;
-                self.tls_context = None;
+            STOP => {
+                *self = Cmqtt::new();
                 device.replies.urc(format!("+CMQTTSTOP: {}", err::OK), now);
                 Answer::Accepted
             }
-            "AT+CMQTTACCQ" => {
+            ACQUIRE => {
                 let id = call.text("clientid").unwrap_or_default();
                 let Ok(id) = String::from_utf8(id.to_vec()) else {
                     return self.refuse(device, call.command_name, err::NOT_UTF8);
@@ -182,10 +226,9 @@ impl Cmqtt {
                 self.state = State::Acquired;
                 Answer::Done
             }
-            "AT+CMQTTREL" => {
-                self.client = None;
-                self.staged = Staged::default();
-                self.state = State::Started;
+            RELEASE => {
+                device.links.forget(CLIENT);
+                *self = Cmqtt { state: State::Started, tls_context: self.tls_context, ..Cmqtt::new() };
                 Answer::Done
             }
             "AT+CMQTTSSLCFG" => {
@@ -203,13 +246,11 @@ impl Cmqtt {
                 }
                 Answer::Done
             }
-            "AT+CMQTTCONNECT" => self.connect(device, call),
-            "AT+CMQTTDISC" => self.disconnect(device),
-            "AT+CMQTTPUB" => self.publish(device, call),
-            "AT+CMQTTSUB" if call.variant_name == "staged" => self.subscribe_staged(device),
-            "AT+CMQTTUNSUB" if self.staged.unsubscribe.is_some() && call.values.len() == 2 => {
-                self.unsubscribe_staged(device, call)
-            }
+            CONNECT => self.connect(device, call),
+            DISCONNECT => self.disconnect(device, call),
+            PUBLISH => self.publish(device, call),
+            SUBSCRIBE if call.variant_name == "staged" => self.subscribe_staged(device),
+            UNSUBSCRIBE if self.staged.names_unsubscribe(call) => self.unsubscribe_staged(device, call),
             _ => self.ask(call),
         }
     }
@@ -217,7 +258,7 @@ impl Cmqtt {
     fn read(&self, device: &mut Device, command: &str) {
         let quoted = |text: &str| format!("\"{text}\"");
         match command {
-            "AT+CMQTTACCQ" => {
+            ACQUIRE => {
                 if let Some(client) = &self.client {
                     device.replies.info(format!("+CMQTTACCQ: {CLIENT},{},{}", quoted(&client.id), client.server_type));
                 }
@@ -226,18 +267,18 @@ impl Cmqtt {
                 let context = self.tls_context.unwrap_or(i64::from(CLIENT));
                 device.replies.info(format!("+CMQTTSSLCFG: {CLIENT},{context}"));
             }
-            "AT+CMQTTCONNECT" => {
+            CONNECT => {
                 let rest = match (&self.address, self.state) {
                     (Some(address), State::Connected) => address.shown(),
                     _ => String::new(),
                 };
                 device.replies.info(format!("+CMQTTCONNECT: {CLIENT}{rest}"));
             }
-            "AT+CMQTTDISC" => {
+            DISCONNECT => {
                 let disconnected = i32::from(self.state != State::Connected);
                 device.replies.info(format!("+CMQTTDISC: {CLIENT},{disconnected}"));
             }
-            "AT+CMQTTSUB" => {
+            SUBSCRIBE => {
                 device.replies.info("+CMQTTSUB:");
                 for topic in &self.subscriptions {
                     device.replies.info(topic);
@@ -252,14 +293,16 @@ impl Cmqtt {
         }
     }
 
-    fn column(&self) -> usize {
-        match self.state {
+    fn rule(&self, command: &str) -> Rule {
+        let column = match self.state {
             State::Stopped => 0,
             State::Started => 1,
             State::Acquired => 2,
             State::Busy => 3,
             State::Connected => 4,
-        }
+            State::Lost => 5,
+        };
+        RULES.iter().find(|(name, _)| *name == command).map_or(No, |(_, row)| row[column])
     }
 }
 
@@ -273,19 +316,25 @@ impl Service for Cmqtt {
             }
             Call::Write(matched) => matched,
         };
-        let rule =
-            RULES.iter().find(|(name, _)| *name == matched.command_name).map_or(No, |(_, row)| row[self.column()]);
-        match rule {
+        match self.rule(matched.command_name) {
             Go => self.write(device, matched),
             No => Answer::Refused(Refusal::State),
-            Why(code) => self.refuse(device, matched.command_name, code),
+            Why(code) => {
+                self.staged.used_by(matched);
+                self.refuse(device, matched.command_name, code)
+            }
         }
     }
 
     fn typed(&mut self, device: &mut Device, ended: Ended) -> Answer {
-        match (self.typing.take(), ended) {
-            (Some(typing), Ended::With(bytes)) => self.take(device, typing, bytes),
-            _ => Answer::Refused(Refusal::Cancelled),
+        let (Some(typing), Ended::With(bytes)) = (self.typing.take(), ended) else {
+            return Answer::Refused(Refusal::Cancelled);
+        };
+        // The connection may have gone while the host was typing.
+        match self.rule(&typing.command) {
+            Go => self.take(device, typing, bytes),
+            No => Answer::Refused(Refusal::State),
+            Why(code) => self.refuse(device, &typing.command, code),
         }
     }
 
@@ -296,7 +345,7 @@ impl Service for Cmqtt {
     fn shown(&mut self, shown: Shown) {
         // A connection may be lost before the host has been told of it: both are told, one behind the other.
         if let Shown::Cmqtt(state) = shown
-            && matches!(self.state, State::Busy | State::Connected)
+            && matches!(self.state, State::Busy | State::Connected | State::Lost)
         {
             self.state = state;
         }

@@ -71,6 +71,8 @@ pub(super) enum LostBy {
     SendingPing,
     /// The socket refused anything else.
     SendingRequest,
+    /// DISCONNECT did not leave in time.
+    Parting,
 }
 
 /// Where a connection is to lead.
@@ -96,6 +98,8 @@ struct Link {
     deadline: Instant,
     /// Tells when DISCONNECT has left.
     parting: bool,
+    /// When it must have.
+    part_by: Option<Instant>,
     /// Faults of this connection.
     wire: Wire,
     /// What the socket refused between two turns.
@@ -164,6 +168,7 @@ impl Links {
             stage: Stage::Dialling { secured: target.security.is_some() },
             deadline: now + timeout,
             parting: false,
+            part_by: None,
             wire: Wire::default(),
             refused: None,
         };
@@ -254,14 +259,21 @@ impl Links {
         self.sessions.get_mut(&client)
     }
 
-    /// Sends DISCONNECT; `Parted` follows once it has left.
-    pub(super) fn part(&mut self, client: u8, now: Instant) -> Result<(), Refused> {
+    /// Sends DISCONNECT; `Parted` follows once it has left, or `Lost` when it has not left in time.
+    pub(super) fn part(&mut self, client: u8, within: Option<Duration>, now: Instant) -> Result<(), Refused> {
         let session = self.session(client).ok_or(Refused::NotConnected)?;
         session.disconnect(now)?;
         if let Some(link) = self.links.get_mut(&client) {
             link.parting = true;
+            link.part_by = within.map(|span| now + span);
         }
         Ok(())
+    }
+
+    /// Nothing of a client's session is taken up again.
+    pub(super) fn forget(&mut self, client: u8) {
+        self.close(client);
+        self.sessions.remove(&client);
     }
 
     /// Whether there is a connection, however far it has come.
@@ -276,7 +288,8 @@ impl Links {
         let sessions = self.links.keys().filter_map(|client| self.sessions.get(client)?.next_deadline());
         let sessions = sessions.filter(|_| self.reads);
         let late = self.links.values().filter_map(|link| link.wire.next_deadline()).filter(|_| self.reads);
-        opening.chain(sessions).chain(late).min()
+        let parting = self.links.values().filter_map(|link| link.part_by);
+        opening.chain(sessions).chain(late).chain(parting).min()
     }
 
     /// Moves everything that can be moved; `reads`: whether messages may be fetched.
@@ -364,9 +377,13 @@ impl Links {
             while let Some(event) = session.poll_event() {
                 events.push((client, LinkEvent::Mqtt(event)));
             }
-            if link.parting && !line.wants_write() && session.state() == SessionState::Disconnected {
-                link.parting = false;
+            let refused = end == Some(LostBy::SendingRequest);
+            if link.parting && !refused && !line.wants_write() && session.state() == SessionState::Disconnected {
+                (link.parting, link.part_by) = (false, None);
                 events.push((client, LinkEvent::Parted));
+            }
+            if link.part_by.is_some_and(|deadline| deadline <= now) {
+                return events.push((client, LinkEvent::Lost(LostBy::Parting)));
             }
             if let Some(end) = end {
                 return events.push((client, LinkEvent::Lost(end)));

@@ -36,7 +36,7 @@ pub enum Way {
     NoAnswer,
     /// TLS fails.
     TlsFails,
-    /// A peer takes it, says this, and then nothing, whatever it is sent.
+    /// A peer takes it, answers the first bytes with this, and then nothing, whatever it is sent.
     Says(Vec<u8>),
     /// It leads to the broker until the module has received so many bytes; then the peer closes it.
     ClosedAfter(usize),
@@ -66,6 +66,8 @@ struct Pipe {
     sent: usize,
     /// The peer has closed its direction.
     ended: bool,
+    /// What the module writes stays in its socket.
+    stalled: bool,
 }
 
 /// How an attempt to connect ends.
@@ -107,11 +109,21 @@ impl SimulatedNetwork {
         }
     }
 
+    /// Every peer says this now, whatever the broker thinks of it.
+    pub fn say(&mut self, bytes: &[u8]) {
+        self.pipes.values_mut().for_each(|pipe| pipe.to_module.extend(bytes));
+    }
+
     /// From now on nothing that is sent arrives, in either direction.
     pub fn silence(&mut self) {
         for pipe in self.pipes.values_mut() {
             pipe.way = Way::Says(Vec::new());
         }
+    }
+
+    /// From now on the peer takes nothing: what the module writes stays in its socket.
+    pub fn stall(&mut self) {
+        self.pipes.values_mut().for_each(|pipe| pipe.stalled = true);
     }
 
     pub(in crate::virtual_module) fn next_deadline(&self) -> Option<Instant> {
@@ -127,7 +139,7 @@ impl SimulatedNetwork {
             let Some(pipe) = self.pipes.get_mut(&id) else { continue };
             moved = true;
             match output {
-                Output::Bytes(_) if matches!(pipe.way, Way::Says(_)) => {}
+                Output::Bytes(_) | Output::Close if matches!(pipe.way, Way::Says(_)) => {}
                 Output::Bytes(bytes) => pipe.to_module.extend(bytes),
                 Output::Close => pipe.ended = true,
             }
@@ -142,7 +154,7 @@ impl SimulatedNetwork {
         if !matches!(way, Way::Says(_)) {
             self.broker.accept(ConnectionId(id), Peer::default(), self.now);
         }
-        self.pipes.insert(id, Pipe { way, to_module: said, received: 0, sent: 0, ended: false });
+        self.pipes.insert(id, Pipe { way, to_module: said, received: 0, sent: 0, ended: false, stalled: false });
         id
     }
 
@@ -204,6 +216,7 @@ impl Connection for Line {
         let Some(pipe) = network.pipes.get_mut(&self.id) else { return Ok(0) };
         let most = match pipe.way {
             Way::ClosedAfter(most) | Way::ResetAfter(most) => most.saturating_sub(pipe.received),
+            Way::Says(_) if pipe.sent == 0 => 0,
             _ => usize::MAX,
         };
         let count = buffer.len().min(pipe.to_module.len()).min(most);
@@ -231,6 +244,9 @@ impl Connection for Line {
         {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
+        if pipe.stalled {
+            return Ok(());
+        }
         pipe.sent += bytes.len();
         if !matches!(pipe.way, Way::Says(_)) {
             network.broker.receive(ConnectionId(self.id), bytes, now);
@@ -243,7 +259,7 @@ impl Connection for Line {
     }
 
     fn wants_write(&self) -> bool {
-        false
+        self.network.lock().pipes.get(&self.id).is_some_and(|pipe| pipe.stalled)
     }
 
     fn is_secured(&self) -> bool {

@@ -145,7 +145,7 @@ impl Qmt {
     }
 
     pub(super) fn disconnect(&mut self, device: &mut Device, index: u8) -> Answer {
-        match device.links.part(index, device.now) {
+        match device.links.part(index, None, device.now) {
             Ok(()) => {
                 self.begin(index, State::Disconnecting);
                 Answer::Accepted
@@ -249,7 +249,7 @@ impl Qmt {
             LostBy::PeerClosed | LostBy::PeerReset => stat::PEER_CLOSED,
             LostBy::SendingPing => stat::PING,
             LostBy::SendingConnect => stat::CONNECT,
-            LostBy::SendingRequest => stat::SEND,
+            LostBy::SendingRequest | LostBy::Parting => stat::SEND,
         };
         if self.owes(index, State::Disconnecting) {
             device.replies.urc(format!("+QMTDISC: {index},0"), device.now);
