@@ -469,3 +469,37 @@ fn section_3_3_1_a_broken_packet_ends_the_connection() {
     sim.then(0.1, "+CMQTTPUB: 0,24|+CMQTTCONNLOST: 0,2");
     sim.talk(&[(CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
 }
+
+/// Decision 44: a host that leaves in the middle of typing leaves nothing behind but what it had finished.
+#[test]
+fn decision_44_a_host_that_leaves_while_typing() {
+    let mut sim = Sim::subscribed();
+    sim.talk(&[TOPIC, T, ("AT+CMQTTPAYLOAD=0,9", ">")]);
+    sim.type_in(b"half");
+    sim.publish("t", b"nobody sees it", Qos::AtMostOnce);
+    sim.module.host_leaves();
+    sim.module.take_output();
+    sim.module.host_comes();
+    sim.talk(&[
+        ("AT", "OK"),
+        ("AT+CMQTTDISC?", "+CMQTTDISC: 0,0|OK"),
+        ("AT+CMQTTPUB=0,0,60", "OK|+CMQTTPUB: 0,0|+CMQTTRXSTART: 0,1,0\n+CMQTTRXTOPIC: 0,1\nt\n+CMQTTRXEND: 0"),
+    ]);
+}
+
+/// A restart leaves nothing: no service, client, setting, or session to be taken up again.
+#[test]
+fn a_restart_stops_the_service() {
+    let mut sim = Sim::acquired().connect("AT+CMQTTCONNECT=0,\"tcp://h\",60,0");
+    sim.lose(Kind::Puback, None);
+    sim.talk(&[TOPIC, T, ("AT+CMQTTPUB=0,1,60", "OK")]);
+    assert!(sim.send("AT+CRESET").contains("OK"));
+    sim.module.advance(Duration::from_secs(10));
+    sim.module.host(b"ATE0\r");
+    sim.module.advance(Duration::from_secs(1));
+    sim.module.take_output();
+    sim.talk(&[("AT+CMQTTACCQ?", "ERROR")]);
+    let mut sim = sim.start().acquire("me").connect("AT+CMQTTCONNECT=0,\"tcp://h\",60,0");
+    assert_eq!(1, messages(&mut sim).len(), "nothing is taken up again");
+    sim.talk(&[("AT+CMQTTPUB=0,0,60", "+CMQTTPUB: 0,18|ERROR")]);
+}

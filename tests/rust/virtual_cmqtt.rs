@@ -70,6 +70,38 @@ fn decision_25_tls_fails_with_32_and_a_missing_certificate_with_33() {
     host.result("AT+CMQTTCONNECT=0,\"tcp://broker.example:8883\",60,1", "+CMQTTCONNECT: 0,0");
 }
 
+/// 3.2.8: without AT+CMQTTSSLCFG the context with the client's number; 3.2.5: the choice ends with the connection. Context 0
+/// names a certificate that is not there, context 1 checks nothing: the code tells which of them was used.
+#[test]
+fn section_3_2_5_the_chosen_context_is_the_one_used() {
+    let tls = "AT+CMQTTCONNECT=0,\"tcp://broker.example:8883\",60,1";
+    let mut host = Host::on(SIM);
+    host.ok("AT+CSSLCFG=\"authmode\",0,1");
+    host.ok("AT+CSSLCFG=\"authmode\",1,0");
+    host.result("AT+CMQTTSTART", "+CMQTTSTART: 0");
+    host.ok("AT+CMQTTSSLCFG=0,1");
+    host.ok("AT+CMQTTACCQ=0,\"id\",1");
+    host.result(tls, "+CMQTTCONNECT: 0,0");
+    host.result("AT+CMQTTDISC=0", "+CMQTTDISC: 0,0");
+    host.result(tls, "+CMQTTCONNECT: 0,33");
+    host.ok("AT+CMQTTSSLCFG=0,1");
+    host.result(tls, "+CMQTTCONNECT: 0,0");
+}
+
+/// Decision 38: `tcp://` also for TLS, and the port that is left out is 1883, where no TLS is spoken.
+#[test]
+fn decision_38_the_default_port_is_1883_over_tls_too() {
+    let mut host = Host::on(SIM);
+    host.result("AT+CMQTTSTART", "+CMQTTSTART: 0");
+    host.ok("AT+CMQTTACCQ=0,\"id\",1");
+    host.result("AT+CMQTTCONNECT=0,\"tcp://broker.example\",60,1", "+CMQTTCONNECT: 0,32");
+    host.result("AT+CMQTTCONNECT=0,\"tcp://broker.example:8883\",60,1", "+CMQTTCONNECT: 0,0");
+    host.result("AT+CMQTTDISC=0", "+CMQTTDISC: 0,0");
+    host.ok("AT+CMQTTREL=0");
+    host.ok("AT+CMQTTACCQ=0,\"id\",0");
+    host.result("AT+CMQTTCONNECT=0,\"tcp://broker.example\",60,1", "+CMQTTCONNECT: 0,0");
+}
+
 #[test]
 fn decision_25_a_lost_connection_leaves_the_client_acquired_and_the_service_started() {
     let mut host = connected();
