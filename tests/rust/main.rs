@@ -9,6 +9,7 @@ mod engine_script;
 #[cfg(feature = "virtual")]
 mod engine_virtual;
 mod field;
+mod fuzz;
 mod layers;
 #[cfg(feature = "virtual")]
 mod mosquitto;

@@ -25,6 +25,7 @@ impl Random {
     }
 
     /// Random pieces of random size.
+    #[allow(dead_code)] // Not in the example that shares this file.
     pub fn pieces<'a>(&mut self, mut bytes: &'a [u8]) -> Vec<&'a [u8]> {
         let mut pieces = Vec::new();
         while !bytes.is_empty() {
