@@ -41,6 +41,8 @@ mod virtual_conditions;
 mod virtual_examples;
 mod virtual_faults;
 #[cfg(feature = "virtual")]
+mod virtual_fuzz;
+#[cfg(feature = "virtual")]
 mod virtual_host;
 #[cfg(feature = "virtual")]
 mod virtual_line;
