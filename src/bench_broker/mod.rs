@@ -8,6 +8,7 @@ mod certificates;
 mod clock;
 mod clouds;
 mod server;
+mod token_server;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -34,6 +35,8 @@ use crate::mqtt::Violation;
 use crate::transport::tls::Versions;
 use server::Server;
 use server::Shared;
+use token_server::Holders;
+use token_server::TokenServer;
 
 /// How a bench broker starts.
 #[derive(Debug)]
@@ -73,6 +76,7 @@ pub struct BenchBroker {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     certificates: Certificates,
+    tokens: TokenServer,
     port: u16,
     tls_port: u16,
 }
@@ -87,7 +91,8 @@ impl BenchBroker {
         let shared = Arc::new(Shared::new(options, &certificates)?);
         let server = Server::new(shared.clone(), plain, secured)?;
         let thread = thread::Builder::new().name("bench-broker".to_owned()).spawn(move || server.run())?;
-        Ok(BenchBroker { shared, thread: Mutex::new(Some(thread)), certificates, port, tls_port })
+        let tokens = TokenServer::start()?;
+        Ok(BenchBroker { shared, thread: Mutex::new(Some(thread)), certificates, tokens, port, tls_port })
     }
 
     /// Where it listens.
@@ -103,6 +108,11 @@ impl BenchBroker {
     /// The TLS port.
     pub fn tls_port(&self) -> u16 {
         self.tls_port
+    }
+
+    /// Where a module fetches a password: `http://127.0.0.1:40321/token`.
+    pub fn token_url(&self) -> String {
+        format!("http://{}:{}/token", self.host(), self.tokens.port())
     }
 
     /// What clients need for TLS.
@@ -140,9 +150,12 @@ impl BenchBroker {
         self.shared.with_core(|core| core.policy.users = users);
     }
 
-    /// Holds clients to the rules of cloud platforms from now on; `None`: no longer. `now`: the broker's calendar, in seconds
+    /// Holds clients to the rules of cloud platforms from now on, and gives Tencent's devices their passwords; `None`: no
+    /// longer. `now`: the broker's calendar, in seconds
     /// since 1970; `None`: this computer's.
     pub fn set_clouds(&self, clouds: Option<Clouds>, now: Option<u64>) {
+        let devices = clouds.as_ref().map(|clouds| clouds.tencent.clone()).unwrap_or_default();
+        self.tokens.set_holders(Holders { devices, now });
         let check = clouds.map(|clouds| -> CredentialCheck {
             Box::new(move |request| clouds.code(request, now.unwrap_or_else(clock::wall)))
         });
@@ -193,6 +206,7 @@ impl BenchBroker {
     pub fn stop(&self) {
         let Some(thread) = self.thread.lock().take() else { return };
         self.shared.stop();
+        self.tokens.stop();
         let _ = thread.join(); // A panic has been printed where it happened; the sockets went with the thread.
     }
 }

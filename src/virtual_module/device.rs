@@ -149,6 +149,8 @@ pub(super) struct Device {
     /// The conditions as faults have changed them.
     pub(super) around: Conditions,
     pub(super) cloud: CloudSigning,
+    /// Where a password is fetched when the host does not say.
+    pub(super) token_url: Option<String>,
     /// Seconds that the module's calendar is ahead of the world's.
     clock_ahead: i64,
     /// What a fault adds to that.
@@ -185,6 +187,7 @@ impl Device {
             conditions: Conditions::default(),
             around: Conditions::default(),
             cloud: CloudSigning::default(),
+            token_url: None,
             clock_ahead: 0,
             clock_fault: 0,
             knows_time: false,

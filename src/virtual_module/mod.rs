@@ -66,6 +66,8 @@ pub struct VirtualOptions {
     pub conditions: Conditions,
     /// How it signs for cloud platforms.
     pub cloud: CloudSigning,
+    /// Where AT+QMTTENAUTH fetches a password when the host does not say: `http://127.0.0.1:40321/token`.
+    pub token_url: Option<String>,
     /// Who it says it is.
     pub identity: IdentityOptions,
     /// How much faster than documented its timers run; 1 is as documented.
@@ -89,6 +91,7 @@ impl VirtualOptions {
             network: Network::default(),
             conditions: Conditions::default(),
             cloud: CloudSigning::default(),
+            token_url: None,
             identity: IdentityOptions::default(),
             speed: 1.0,
             seed: 0,

@@ -107,6 +107,7 @@ impl Module {
         faults.into_iter().for_each(|fault| device.faults.inject(fault));
         device.conditions = options.conditions.clone();
         device.cloud = options.cloud;
+        device.token_url = options.token_url.clone();
         if let Some(fault) = device.conditions.fault() {
             return Err(Error::new(Kind::BadValue, fault));
         }

@@ -8,6 +8,7 @@ use modemrig::cloud::Method;
 use modemrig::cloud::alibaba;
 use modemrig::cloud::huawei;
 use modemrig::cloud::onenet;
+use modemrig::cloud::tencent;
 use modemrig::mqtt::Packet;
 use modemrig::mqtt::RecordedPacket;
 use modemrig::virtual_module::CloudSigning;
@@ -15,6 +16,7 @@ use modemrig::virtual_module::Conditions;
 use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::simulation::CALENDAR_START;
 use modemrig::virtual_module::simulation::SimulatedModule;
+use modemrig::virtual_module::simulation::Way;
 
 use crate::virtual_host::Host;
 
@@ -154,4 +156,59 @@ fn a_broker_that_is_the_platform_lets_the_right_device_in_and_refuses_others_wit
         let result = host.until("\r\n");
         assert_eq!(format!("0,{code}\r\n"), result, "{what}: {said}{result}");
     }
+}
+
+const TOKEN: &str = "AT+QMTTENAUTH=\"1A17RZR3XX\",\"dev001\",\"1A17RZR3XX@dev001\",\"AAECAwQFBgcICQoLDA0ODw==\"";
+
+#[test]
+fn a_password_is_fetched_shown_again_and_lets_the_device_in() {
+    let device = tencent::Device {
+        product_id: "1A17RZR3XX".into(),
+        device_name: "dev001".into(),
+        device_secret: "AAECAwQFBgcICQoLDA0ODw==".into(),
+    };
+    let mut host = Host::with("bc35g_bc28", |_| {});
+    host.ok("ATE0");
+    host.broker.set_clouds(Some(Clouds { tencent: vec![device], ..Clouds::default() }), None);
+    let url = host.broker.token_url();
+    assert_eq!("\r\nOK\r\n", host.ok("AT+QMTTENAUTH?"), "nothing fetched yet (001 3.2.2)");
+    host.ok(&format!("{TOKEN},60,\"{url}\""));
+    host.until("+QMTTENAUTH: 0,\"");
+    let password = host.until("\"\r\n").trim_end_matches("\"\r\n").to_owned();
+    assert_eq!(format!("\r\n+QMTTENAUTH: \"{password}\"\r\n\r\nOK\r\n"), host.ok("AT+QMTENAUTH?"), "decision 1");
+    host.result("AT+QMTOPEN=0,\"cloud.example\",1883", "+QMTOPEN: 0,0");
+    host.result(&format!("AT+QMTCONN=0,\"1A17RZR3XX@dev001\",\"dev001\",\"{password}\""), "+QMTCONN: 0,0,0");
+    host.result("AT+QMTDISC=0", "+QMTDISC: 0,0");
+    host.ok("AT+QMTCLOSE=0");
+    host.until("+QMTCLOSE: 0,0");
+    let wrong = TOKEN.replace("AAEC", "BAEC");
+    host.result(&format!("{wrong},60,\"{url}\""), "+QMTTENAUTH: 3");
+}
+
+#[test]
+fn each_way_to_get_no_password_has_its_code() {
+    let url = ",60,\"http://token.example:8080/token\"";
+    let http = |status: &str, body: &str| Way::Says(format!("HTTP/1.1 {status}\r\n\r\n{body}").into_bytes());
+    let fine = "{\"password\":\"secret\"}";
+    for (way, code) in [
+        (Way::NotResolved, 1),
+        (Way::Refused, 2),
+        (http("403 Forbidden", "{}"), 3),
+        (Way::RefusesWriteAfter(0), 4),
+        (http("200 OK", "no JSON"), 5),
+        (Way::Says(b"SSH-2.0-x\r\n".to_vec()), 5),
+        (Way::NoAnswer, 6),
+        (http("200 OK", fine), 0),
+    ] {
+        let mut module = module("bc35g_bc28", CloudSigning::default());
+        module.network().ways.push_back(way.clone());
+        let mut said = module.ask(&format!("{TOKEN}{url}"), 1.0);
+        module.network().end_all(false);
+        said += &module.after(194.5);
+        let result = if code == 0 { "0,\"secret\"".to_owned() } else { code.to_string() };
+        assert_eq!(format!("\r\nOK\r\n\r\n+QMTTENAUTH: {result}\r\n"), said, "{way:?} (001 3.2.2)");
+    }
+    let mut module = module("bc35g_bc28", CloudSigning::default());
+    assert_eq!("\r\nOK\r\n\r\n+QMTTENAUTH: 1\r\n", module.ask(TOKEN, 1.0), "no address is known");
+    assert_eq!("\r\nERROR\r\n", module.ask(&TOKEN.replace("AAEC", "!!!!"), 1.0), "a secret that cannot be one");
 }

@@ -117,6 +117,8 @@ impl Cmqtt {
 
     pub(super) fn network_did(&mut self, device: &mut Device, event: LinkEvent) {
         match event {
+            // This family asks nothing beside MQTT.
+            LinkEvent::Answered(_) => {}
             LinkEvent::Opened => self.say_connect(device),
             LinkEvent::OpenFailed(fault) => {
                 let code = match fault {

@@ -5,6 +5,7 @@
 
 mod bearer;
 mod carry;
+mod exchange;
 pub(super) mod simulated;
 mod sockets;
 
@@ -29,9 +30,12 @@ use crate::virtual_module::network::bearer::Ticket;
 use crate::virtual_module::network::carry::Faulty;
 use crate::virtual_module::network::carry::carry;
 use crate::virtual_module::network::carry::send;
+use crate::virtual_module::network::exchange::Exchange;
 use crate::virtual_module::tls_contexts::Security;
 
 pub(super) use crate::virtual_module::network::bearer::Bearer;
+pub(super) use crate::virtual_module::network::exchange::ExchangeFault;
+pub(super) use crate::virtual_module::network::exchange::Outcome;
 pub(super) use crate::virtual_module::network::sockets::Sockets;
 
 /// What happened on a client's connection.
@@ -47,7 +51,12 @@ pub(super) enum LinkEvent {
     Lost(LostBy),
     /// DISCONNECT has left.
     Parted,
+    /// What was asked beside MQTT is answered, or is not.
+    Answered(Outcome),
 }
+
+/// Whom an exchange beside MQTT belongs to: no client.
+const NOBODY: u8 = u8::MAX;
 
 /// Why a connection could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +123,7 @@ pub(super) struct Links {
     bearer: Box<dyn Bearer>,
     links: BTreeMap<u8, Link>,
     sessions: BTreeMap<u8, ClientSession>,
+    exchange: Option<Exchange>,
     generation: u64,
     /// Clients whose connection the module itself gave up since the last `pump`: what that told of them is over.
     given_up: BTreeSet<u8>,
@@ -131,6 +141,7 @@ impl Links {
             bearer,
             links: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            exchange: None,
             generation: 0,
             given_up: BTreeSet::new(),
             more: false,
@@ -160,8 +171,7 @@ impl Links {
         self.close(client);
         self.generation += 1;
         let ticket = Ticket { client, generation: self.generation };
-        let unresolved = address(&target.host).is_none() && faults.happens(Effect::Unresolved, &target.host);
-        let route = if unresolved { None } else { self.route(&target.host, target.port) };
+        let route = self.route(faults, &target);
         self.bearer.dial(ticket, route, &target, timeout, now)?;
         let link = Link {
             generation: self.generation,
@@ -176,8 +186,38 @@ impl Links {
         Ok(())
     }
 
+    /// Starts to ask something of a peer over a connection of its own; `Answered` follows.
+    pub(super) fn ask(
+        &mut self,
+        faults: &mut Faults,
+        target: Target,
+        question: Vec<u8>,
+        timeout: Duration,
+        now: Instant,
+    ) -> io::Result<()> {
+        self.generation += 1;
+        let ticket = Ticket { client: NOBODY, generation: self.generation };
+        let route = self.route(faults, &target);
+        self.bearer.dial(ticket, route, &target, timeout, now)?;
+        let deadline = now + timeout;
+        let answer = Vec::new();
+        self.exchange = Some(Exchange { generation: self.generation, deadline, question, line: None, answer });
+        Ok(())
+    }
+
+    /// Whether an answer is awaited beside MQTT.
+    pub(super) fn is_asking(&self) -> bool {
+        self.exchange.is_some()
+    }
+
+    /// Where a target leads, unless a fault has its name lead nowhere.
+    fn route(&self, faults: &mut Faults, target: &Target) -> Option<(String, u16)> {
+        let unresolved = address(&target.host).is_none() && faults.happens(Effect::Unresolved, &target.host);
+        if unresolved { None } else { self.lead(&target.host, target.port) }
+    }
+
     /// Where a name leads: to the broker near by, but for loopback and for names that must not resolve.
-    fn route(&self, host: &str, port: u16) -> Option<(String, u16)> {
+    fn lead(&self, host: &str, port: u16) -> Option<(String, u16)> {
         let name = host.trim_end_matches('.').to_ascii_lowercase();
         if name == "invalid" || name.ends_with(".invalid") {
             return None;
@@ -234,6 +274,7 @@ impl Links {
             self.cut(client);
         }
         self.sessions.clear();
+        self.exchange = None;
     }
 
     /// Sends CONNECT. The session of the same client id goes on where a stored session is wanted.
@@ -289,7 +330,8 @@ impl Links {
         let sessions = sessions.filter(|_| self.reads);
         let late = self.links.values().filter_map(|link| link.wire.next_deadline()).filter(|_| self.reads);
         let parting = self.links.values().filter_map(|link| link.part_by);
-        opening.chain(sessions).chain(late).chain(parting).min()
+        let exchange = self.exchange.as_ref().map(|exchange| exchange.deadline);
+        opening.chain(sessions).chain(late).chain(parting).chain(exchange).min()
     }
 
     /// Moves everything that can be moved; `reads`: whether messages may be fetched.
@@ -309,7 +351,15 @@ impl Links {
                 self.end(client, |line| line.close());
             }
         }
+        if let Some(outcome) = self.exchange.as_mut().and_then(|exchange| exchange.go_on(now)) {
+            self.answered(outcome, &mut events);
+        }
         events
+    }
+
+    fn answered(&mut self, outcome: Outcome, events: &mut Vec<(u8, LinkEvent)>) {
+        self.exchange = None;
+        events.push((NOBODY, LinkEvent::Answered(outcome)));
     }
 
     fn dialled(
@@ -319,6 +369,13 @@ impl Links {
         events: &mut Vec<(u8, LinkEvent)>,
     ) {
         let Ticket { client, generation } = ticket;
+        if client == NOBODY {
+            let current = self.exchange.as_mut().filter(|exchange| exchange.generation == generation);
+            if let Some(outcome) = current.and_then(|exchange| exchange.dialled(outcome)) {
+                self.answered(outcome, events);
+            }
+            return;
+        }
         let Some(link) = self.links.get_mut(&client).filter(|link| link.generation == generation) else { return };
         let Stage::Dialling { secured } = link.stage else { return };
         match outcome {

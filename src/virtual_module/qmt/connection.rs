@@ -47,9 +47,6 @@ mod stat {
     pub(super) const OWN: i32 = 8;
 }
 
-/// The result code of AT+QMTTENAUTH while there is no server to ask: the socket could not be set up.
-const NO_TOKEN_SERVER: i32 = 2;
-
 impl Qmt {
     pub(super) fn open(&mut self, device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
         let host = call.text("host_name").unwrap_or_default().to_vec();
@@ -154,12 +151,6 @@ impl Qmt {
         }
     }
 
-    /// No token server is known yet: the command ends as it does when the module cannot reach one.
-    pub(super) fn fetch_token(&mut self, device: &mut Device) -> Answer {
-        device.replies.urc(format!("+QMTTENAUTH: {NO_TOKEN_SERVER}"), device.now);
-        Answer::Accepted
-    }
-
     pub(super) fn network_did(&mut self, device: &mut Device, index: u8, event: LinkEvent) {
         match event {
             LinkEvent::Opened => self.opened(device, index, open::OK),
@@ -199,6 +190,7 @@ impl Qmt {
                 self.end(device, index, if own { stat::OWN } else { stat::PEER_CLOSED });
             }
             LinkEvent::Mqtt(event) => self.answered(device, index, event),
+            LinkEvent::Answered(outcome) => self.token_answered(device, outcome),
         }
     }
 

@@ -7,6 +7,7 @@ pub(super) mod cloud;
 mod connection;
 mod publish;
 mod receive;
+mod token;
 
 use std::collections::BTreeMap;
 
@@ -88,11 +89,13 @@ struct Client {
 pub(super) struct Qmt {
     clients: Vec<Client>,
     typing: Option<Typing>,
+    /// What AT+QMTTENAUTH fetched last.
+    password: Option<String>,
 }
 
 impl Qmt {
     pub(super) fn new(clients: u8) -> Qmt {
-        Qmt { clients: (0..clients).map(|_| Client::default()).collect(), typing: None }
+        Qmt { clients: (0..clients).map(|_| Client::default()).collect(), typing: None, password: None }
     }
 
     fn client(&mut self, index: u8) -> &mut Client {
@@ -134,6 +137,9 @@ impl Qmt {
 
     fn read(&mut self, device: &mut Device, name: &str) {
         let prefix = name.trim_start_matches("AT");
+        if let ("AT+QMTTENAUTH", Some(password)) = (name, &self.password) {
+            return device.replies.info(format!("{prefix}: \"{password}\""));
+        }
         for (index, client) in self.clients.iter().enumerate() {
             let line = match (name, client.state) {
                 ("AT+QMTOPEN", State::Closed | State::Opening | State::Closing) => continue,
@@ -175,7 +181,7 @@ impl Service for Qmt {
             Call::Write(matched) => matched,
         };
         if matched.command_name == "AT+QMTTENAUTH" {
-            return self.fetch_token(device);
+            return self.fetch_token(device, matched);
         }
         let Some((_, Value::Int(index))) = matched.values.first() else { return Answer::Refused(Refusal::Parameter) };
         let Ok(index) = u8::try_from(*index) else { return Answer::Refused(Refusal::Parameter) };
