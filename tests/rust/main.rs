@@ -40,6 +40,7 @@ mod virtual_conditions;
 #[cfg(feature = "virtual")]
 mod virtual_examples;
 mod virtual_faults;
+mod virtual_faults_network;
 #[cfg(feature = "virtual")]
 mod virtual_fuzz;
 #[cfg(feature = "virtual")]

@@ -90,7 +90,7 @@ impl Cmqtt {
             password: call.text("pass_word").map(<[u8]>::to_vec),
         });
         let failure = match secured {
-            _ if !device.radio.is_up() => err::NETWORK_CLOSED,
+            _ if !device.activate(1) => err::NETWORK_CLOSED,
             Err(ContextFault::FileMissing) => err::CERTIFICATE,
             Err(ContextFault::FileUnusable) => err::HANDSHAKE,
             Ok(security) => match device.open(CLIENT, Target { host, port, security }, timeout) {
