@@ -64,6 +64,13 @@ pub struct BadValue {
     pub section: String,
 }
 
+impl BadValue {
+    /// Whether the key itself is unknown, rather than a value behind it.
+    pub fn is_about_key(&self) -> bool {
+        self.parameter == "key"
+    }
+}
+
 impl fmt::Display for BadValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::error::Kind;
 use crate::proto::FinalResult;
 use crate::proto::Input;
+use crate::proto::hex::to_hex;
 
 /// How long a module that took a message owes us the prompt of the next one; no document prints a time for a prompt.
 const PROMPT_MARGIN: Duration = Duration::from_secs(5);
@@ -80,7 +81,7 @@ impl Client {
         };
         let mut order = self.order(name, variant, &arguments, Some(&message.payload))?;
         if self.types_hex() {
-            order.input = Input::Prompt(hex(&message.payload));
+            order.input = Input::Prompt(to_hex(&message.payload));
         }
         Ok(order)
     }
@@ -164,10 +165,6 @@ fn check_topic_name(topic: &str) -> Result<(), Error> {
     Err(Error::new(Kind::BadValue, message).with_source("MQTT 3.1.1, 4.7.1 and 4.7.3"))
 }
 
-fn hex(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().flat_map(|byte| format!("{byte:02X}").into_bytes()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,10 +176,5 @@ mod tests {
             let error = check_topic_name(topic).expect_err(topic);
             assert_eq!(Kind::BadValue, error.kind);
         }
-    }
-
-    #[test]
-    fn hexadecimal_payloads_are_upper_case_pairs() {
-        assert_eq!(b"000AFF".to_vec(), hex(&[0, 10, 255]));
     }
 }

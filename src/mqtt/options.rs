@@ -37,6 +37,8 @@ pub struct ClientOptions {
     pub ping_timeout: Duration,
     /// Most messages of quality 1 and 2 in flight.
     pub window: usize,
+    /// Whether an acknowledgement that nothing awaits ends the connection; else it is ignored.
+    pub strict: bool,
     /// Largest packet accepted from the broker.
     pub max_packet: usize,
 }
@@ -57,6 +59,7 @@ impl Default for ClientOptions {
             retry_times: 3,
             ping_timeout: Duration::from_secs(5),
             window: 5,
+            strict: false,
             max_packet: MAX_REMAINING_LENGTH,
         }
     }

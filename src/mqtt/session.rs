@@ -54,6 +54,8 @@ pub struct ClientSession {
     requests: Requests,
     /// Quality 2 messages from the broker that were acknowledged and not yet released.
     received: BTreeSet<u16>,
+    /// What was repeated or given up on this connection: its acknowledgements may come late, or twice.
+    repeated: BTreeSet<u16>,
     transmit: Vec<u8>,
     events: VecDeque<ClientEvent>,
     connack_deadline: Option<Instant>,
@@ -71,6 +73,7 @@ impl ClientSession {
             state: SessionState::Idle,
             requests: Requests::default(),
             received: BTreeSet::new(),
+            repeated: BTreeSet::new(),
             transmit: Vec::new(),
             events: VecDeque::new(),
             connack_deadline: None,
@@ -91,6 +94,7 @@ impl ClientSession {
             self.received.clear();
         }
         self.connection = self.connection.wrapping_add(1);
+        self.repeated.clear();
         self.decoder = Decoder::new(Some(self.options.level)).with_limit(self.options.max_packet);
         self.transmit.clear();
         self.connack_deadline = Some(now + self.options.packet_timeout);
@@ -125,6 +129,7 @@ impl ClientSession {
             return Err(Refused::TooLarge(size));
         }
         if qos == Qos::AtMostOnce {
+            self.check_publish(publish.id, qos)?;
             let id = publish.id.take().unwrap_or_default();
             publish.dup = false;
             self.send(&Packet::Publish(publish), now);
@@ -143,10 +148,10 @@ impl ClientSession {
     /// Whether a message could be published now, as far as identifier and window go; for an owner whose payload comes later.
     pub fn check_publish(&self, id: Option<u16>, qos: Qos) -> Result<(), Refused> {
         self.require_connected()?;
-        if qos == Qos::AtMostOnce {
-            return Ok(());
-        }
         match id {
+            // It does not travel, but two results of the same name could not be told apart.
+            Some(id) if qos == Qos::AtMostOnce && self.requests.contains(id) => Err(Refused::IdInUse(id)),
+            _ if qos == Qos::AtMostOnce => Ok(()),
             Some(0) => Err(Refused::IdZero),
             Some(id) if self.requests.contains(id) => Err(Refused::IdInUse(id)),
             _ if self.requests.publishes() >= self.options.window => Err(Refused::WindowFull(self.options.window)),
@@ -229,11 +234,13 @@ impl ClientSession {
             match overdue {
                 Overdue::Resend(packet, count) => {
                     let (kind, id) = named(&packet);
+                    self.repeated.insert(id);
                     self.send(&packet, now);
                     self.events.push_back(ClientEvent::Resent { kind, id, count });
                 }
                 Overdue::GiveUp(packet) => {
                     let (kind, id) = named(&packet);
+                    self.repeated.insert(id);
                     self.events.push_back(ClientEvent::GaveUp { kind, id });
                 }
             }
@@ -323,6 +330,7 @@ impl ClientSession {
             }
         }
         for packet in self.requests.resume(now + self.options.packet_timeout) {
+            self.repeated.extend(packet.id());
             self.send(&packet, now);
         }
     }
@@ -353,6 +361,8 @@ impl ClientSession {
         {
             request.packet = release.clone();
             request.deadline = Some(deadline);
+        } else if !self.requests.contains(id) {
+            self.unexpected(Kind::Pubrec, id);
         }
         // Also for a message given up long ago: else the broker would hold its identifier for ever.
         self.send(&release, now);
@@ -360,7 +370,7 @@ impl ClientSession {
 
     /// The last answer to a request. One that nobody awaits was late and means nothing any more.
     fn answered(&mut self, id: u16, answer: Kind, codes: Vec<u8>) {
-        let Some(request) = self.requests.find(id) else { return };
+        let Some(request) = self.requests.find(id) else { return self.unexpected(answer, id) };
         let event = match (&request.packet, answer) {
             (Packet::Publish(Publish { qos: qos @ Qos::AtLeastOnce, .. }), Kind::Puback) => {
                 ClientEvent::Published { id, qos: *qos }
@@ -372,7 +382,7 @@ impl ClientSession {
             }
             (Packet::Subscribe { .. }, Kind::Suback) => ClientEvent::Suback { id, codes },
             (Packet::Unsubscribe { .. }, Kind::Unsuback) => ClientEvent::Unsuback { id },
-            _ => return,
+            _ => return self.unexpected(answer, id),
         };
         self.requests.remove(id);
         self.events.push_back(event);
@@ -388,6 +398,13 @@ impl ClientSession {
         let silence = self.options.keep_alive;
         let pings = self.state == SessionState::Connected || packet.kind() == Kind::Connect;
         self.ping_due = (pings && !silence.is_zero()).then(|| now + silence);
+    }
+
+    /// An acknowledgement that nothing awaits: late or doubled, or a broker's mistake.
+    fn unexpected(&mut self, answer: Kind, id: u16) {
+        if self.options.strict && !self.repeated.contains(&id) {
+            self.fail(format!("{} for packet {id}, which awaits none", answer.name()));
+        }
     }
 
     fn fail(&mut self, why: String) {

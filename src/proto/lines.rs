@@ -122,12 +122,3 @@ pub(super) fn is_boot_text(text: &[u8]) -> bool {
     let hex = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b' ' | b'[' | b']');
     text == b"Leaving the BROM" || text.len() >= 8 && text[2] == b':' && text[3] == b' ' && text[4..].iter().all(hex)
 }
-
-/// Bytes of hexadecimal digits in either case; `None` where they are none.
-pub(super) fn decode_hex(digits: &[u8]) -> Option<Vec<u8>> {
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let value = |digit: u8| char::from(digit).to_digit(16);
-    digits.chunks(2).map(|pair| Some((value(pair[0])? * 16 + value(pair[1])?) as u8)).collect()
-}

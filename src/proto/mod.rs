@@ -8,6 +8,7 @@ pub mod error;
 pub mod event;
 mod framer;
 pub mod grammar;
+pub mod hex;
 mod lines;
 mod received;
 pub mod settings;

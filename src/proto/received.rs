@@ -15,7 +15,7 @@ use crate::proto::framer::Frame;
 use crate::proto::framer::Memory;
 use crate::proto::framer::Silence;
 use crate::proto::framer::Step;
-use crate::proto::lines::decode_hex;
+use crate::proto::hex::from_hex;
 
 /// More digits than this are no length.
 const LENGTH_DIGITS: usize = 6;
@@ -322,7 +322,7 @@ impl Look<'_> {
 
     fn message(&self, payload: &[u8], delimiter: Delimiter, used: usize) -> Step {
         let hex = self.context.settings.hex_of(self.header.client);
-        let decoded = if hex { decode_hex(payload) } else { None };
+        let decoded = if hex { from_hex(payload) } else { None };
         let message = Message {
             client: self.header.client,
             msgid: Some(self.header.msgid),

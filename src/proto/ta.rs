@@ -78,10 +78,24 @@ enum Mode {
     Command,
     /// A command runs; input is kept.
     Busy,
-    /// A command runs after its payload: surplus is dropped up to a line end.
-    Surplus,
     /// Typed input.
     Payload { end: PayloadEnd, echo: bool, bytes: Vec<u8>, deadline: Option<Instant> },
+}
+
+/// What is typed behind an input is dropped until a command begins: `AT` at a line start (decision 31).
+#[derive(Debug)]
+struct Surplus {
+    /// Ctrl-Z ends it (decision 33); else the final result does.
+    until_ctrl_z: bool,
+    at_line_start: bool,
+    /// An `A` at a line start: perhaps a command.
+    begun: Option<u8>,
+}
+
+impl Surplus {
+    fn new(until_ctrl_z: bool) -> Option<Surplus> {
+        Some(Surplus { until_ctrl_z, at_line_start: false, begun: None })
+    }
 }
 
 /// Protocol state of the module's end.
@@ -91,6 +105,8 @@ pub struct TaSession {
     verbose: bool,
     quiet: bool,
     mode: Mode,
+    /// What comes now was typed too much.
+    surplus: Option<Surplus>,
     line: Vec<u8>,
     line_end: LineEnd,
     /// When the CR of the last command line came, as long as its LF may follow.
@@ -112,6 +128,7 @@ impl TaSession {
             verbose: true,
             quiet: false,
             mode: Mode::Command,
+            surplus: None,
             line: Vec::new(),
             line_end: LineEnd::Unknown,
             ended_line: None,
@@ -150,6 +167,7 @@ impl TaSession {
     /// Takes what is typed from now on as input; call it after `prompt`. What the host sent ahead of the prompt counts.
     pub fn expect_payload(&mut self, end: PayloadEnd, echo: bool, deadline: Option<Instant>, now: Instant) {
         self.mode = Mode::Payload { end, echo, bytes: Vec::new(), deadline };
+        self.surplus = None;
         self.replay(now);
     }
 
@@ -194,6 +212,13 @@ impl TaSession {
     pub fn end_command(&mut self, now: Instant) {
         self.in_reply = false;
         self.mode = Mode::Command;
+        match self.surplus.take() {
+            Some(surplus) if surplus.until_ctrl_z => {
+                self.surplus = Some(Surplus { at_line_start: true, ..surplus });
+            }
+            Some(Surplus { begun: Some(byte), .. }) => self.command_byte(byte, now),
+            _ => {}
+        }
         self.replay(now);
     }
 
@@ -264,6 +289,7 @@ impl TaSession {
     /// Forgets what was begun: a restart, or the host closed the port. Input already received is kept if asked.
     pub fn reset(&mut self, keep_input: bool) {
         self.mode = Mode::Command;
+        self.surplus = None;
         self.line.clear();
         self.transmit.clear();
         self.events.clear();
@@ -292,7 +318,7 @@ impl TaSession {
 
     /// Gives what was kept while busy to the new mode.
     fn replay(&mut self, now: Instant) {
-        while !matches!(self.mode, Mode::Busy | Mode::Surplus) {
+        while !matches!(self.mode, Mode::Busy) {
             match self.kept.pop_front() {
                 Some(byte) => self.byte(byte, now),
                 None => return,
@@ -304,12 +330,24 @@ impl TaSession {
         if self.is_late_line_feed(byte, now) {
             return;
         }
+        let Some(surplus) = &mut self.surplus else { return self.wanted(byte, now) };
+        match (surplus.begun.take(), byte) {
+            (Some(first), b'T' | b't') => {
+                self.surplus = None;
+                self.wanted(first, now);
+                self.wanted(byte, now);
+            }
+            (None, b'A' | b'a') if surplus.at_line_start => surplus.begun = Some(byte),
+            (_, CTRL_Z) if surplus.until_ctrl_z => self.surplus = None,
+            _ => surplus.at_line_start = matches!(byte, b'\r' | b'\n'),
+        }
+    }
+
+    fn wanted(&mut self, byte: u8, now: Instant) {
         match &mut self.mode {
             Mode::Command => self.command_byte(byte, now),
             Mode::Busy if self.kept.len() < KEPT => self.kept.push_back(byte),
             Mode::Busy => {}
-            Mode::Surplus if matches!(byte, b'\r' | b'\n') => self.mode = Mode::Busy,
-            Mode::Surplus => {}
             Mode::Payload { .. } => self.payload_byte(byte),
         }
     }
@@ -372,7 +410,8 @@ impl TaSession {
         };
         let until = matches!(end, PayloadEnd::UntilCtrlZ { .. });
         if until && byte == ESC {
-            self.mode = Mode::Surplus;
+            self.mode = Mode::Busy;
+            self.surplus = Surplus::new(false);
             self.events.push_back(TaEvent::PayloadCancelled);
             return;
         }
@@ -389,7 +428,8 @@ impl TaSession {
         };
         if sent || bytes.len() >= most {
             let bytes = std::mem::take(bytes);
-            self.mode = Mode::Surplus;
+            self.surplus = Surplus::new(until && !sent);
+            self.mode = Mode::Busy;
             self.events.push_back(TaEvent::Payload(bytes));
         }
     }

@@ -29,6 +29,8 @@ pub(super) enum Order {
     Supply(Supply),
     /// Which faults there are.
     Faults(Sender<Vec<FaultStatus>>),
+    /// How many messages of a client found no room.
+    Dropped(u8, Sender<u64>),
 }
 
 /// What a hand at the supply does.

@@ -157,6 +157,8 @@ pub(super) struct Device {
     pub(super) clock_fault: i64,
     /// Whether the network has told it the time since it was switched on.
     knows_time: bool,
+    /// Messages that found no room, for each client, since the module was started.
+    pub(super) dropped: BTreeMap<u8, u64>,
     settings: BTreeMap<String, Settings>,
     /// The time of this turn.
     pub(super) now: Instant,
@@ -191,6 +193,7 @@ impl Device {
             clock_ahead: 0,
             clock_fault: 0,
             knows_time: false,
+            dropped: BTreeMap::new(),
             settings: BTreeMap::new(),
             now,
             calendar: (clock::wall().as_secs(), now),
@@ -240,6 +243,11 @@ impl Device {
     /// Starts to open a connection.
     pub(super) fn open(&mut self, client: u8, target: Target, timeout: Duration) -> io::Result<()> {
         self.links.open(&mut self.faults, client, target, timeout, self.now)
+    }
+
+    /// Messages of a client that found no room.
+    pub(super) fn dropped(&self, client: u8) -> u64 {
+        self.dropped.get(&client).copied().unwrap_or_default()
     }
 
     /// Settings that no document lets survive a restart.

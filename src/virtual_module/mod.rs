@@ -242,6 +242,13 @@ impl VirtualModule {
         self.control.give(Order::Supply(Supply::Cycle))
     }
 
+    /// Messages of a client that found all five slots taken and were dropped, since the module was started (decision 36).
+    pub fn dropped_messages(&self, client: u8) -> Result<u64, Error> {
+        let (answer, dropped) = crossbeam_channel::bounded(1);
+        self.control.give(Order::Dropped(client, answer))?;
+        Ok(dropped.try_recv().unwrap_or_default())
+    }
+
     /// Stops it and waits for its thread; the second call does nothing.
     pub fn stop(&mut self) {
         let Some(thread) = self.thread.take() else { return };

@@ -206,6 +206,7 @@ impl Module {
             Order::Supply(supply) => self.supply(supply),
             // Who asked may be gone.
             Order::Faults(answer) => drop(answer.send(self.device.faults.list())),
+            Order::Dropped(client, answer) => drop(answer.send(self.device.dropped(client))),
         }
         Ok(())
     }
@@ -225,7 +226,8 @@ impl Module {
         self.catch_up();
         loop {
             // A module that is about to switch itself off takes no further command.
-            while self.power.is_none()
+            // One at a time: what a command has for the network leaves before the next one runs.
+            if self.power.is_none()
                 && let Some(event) = self.device.replies.session.poll_event()
             {
                 self.host_did(event);
@@ -486,6 +488,10 @@ impl Module {
                     .collect();
                 match match_variant(dialect, name, &given) {
                     Ok(matched) => Call::Write(matched),
+                    // Decision 41 tells an unknown key from a bad value.
+                    Err(bad) if bad.is_about_key() && given.first().is_some_and(|key| key.quoted) => {
+                        return (asker, Answer::Refused(Refusal::Unknown));
+                    }
                     Err(_) => return (asker, Answer::Refused(Refusal::Parameter)),
                 }
             }

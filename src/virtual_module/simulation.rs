@@ -160,6 +160,11 @@ impl SimulatedModule {
         self.module.device.faults.list()
     }
 
+    /// Messages of a client that found all five slots taken and were dropped.
+    pub fn dropped_messages(&self, client: u8) -> u64 {
+        self.module.device.dropped(client)
+    }
+
     /// The host closes the port.
     pub fn host_leaves(&mut self) {
         self.module.host_left();

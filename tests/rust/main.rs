@@ -14,6 +14,8 @@ mod layers;
 #[cfg(feature = "virtual")]
 mod mosquitto;
 mod proto_properties;
+#[cfg(feature = "virtual")]
+mod qmt;
 mod random;
 mod seed_facts;
 mod seed_known;

@@ -13,41 +13,6 @@ const LTE: &str = "lte_standard_a";
 const ECX: &str = "ecx00u_egx00u";
 const BC35: &str = "bc35g_bc28";
 
-/// Commands of the state table, and what each is answered where it may run.
-const COMMANDS: [(&str, &str); 9] = [
-    ("AT+QMTCFG=\"version\",0,4", "OK"),
-    ("AT+QMTOPEN=0,\"broker.example\",1883", "OK"),
-    ("AT+QMTCLOSE=0", "OK"),
-    ("AT+QMTCONN=0,\"again\"", "OK"),
-    ("AT+QMTDISC=0", "OK"),
-    ("AT+QMTSUB=0,1,\"t\",0", "OK"),
-    ("AT+QMTUNS=0,1,\"t\"", "OK"),
-    ("AT+QMTPUBEX=0,0,0,0,\"t\",1", "> "),
-    ("AT+QMTRECV=0", "OK"),
-];
-
-/// Decisions 17, 18, 21, 22: which of these runs (`+`) in which state.
-#[test]
-fn every_command_is_answered_by_the_state_of_its_client() {
-    let rows = [
-        ("closed", "++-------"),
-        ("opening", "--+------"),
-        ("open", "++++-----"),
-        ("connecting", "-++------"),
-        ("connected", "-++-+++++"),
-        ("disconnected", "+++------"),
-    ];
-    for (state, row) in rows {
-        for ((command, answer), rule) in COMMANDS.iter().zip(row.chars()) {
-            let silent = Silent::new();
-            let mut host = in_state(state, &silent);
-            let said = host.run(command);
-            let wanted = if rule == '+' { *answer } else { "ERROR" };
-            assert!(said.trim_start().trim_end_matches("\r\n").ends_with(wanted), "{state}: {command}: {said:?}");
-        }
-    }
-}
-
 fn in_state(state: &str, silent: &Silent) -> Host {
     let mut host = Host::on(LTE);
     let open_silent = format!("AT+QMTOPEN=0,\"127.0.0.1\",{}", silent.port());
@@ -174,64 +139,6 @@ fn decision_27_retransmissions_are_reported_on_request_and_end_with_2() {
 }
 
 #[test]
-fn decision_29_a_sixth_publish_without_result_is_refused_before_the_prompt() {
-    for (dialect, name, refusal) in [(ECX, "AT+QMTPUBEX", "ERROR"), (BC35, "AT+QMTPUB", "+CME ERROR: 159")] {
-        let mut host = Host::on(dialect);
-        host.ok("AT+CMEE=1");
-        host.connect("id");
-        host.broker.set_ack_rules(vec![rule(Kind::Puback, None)]);
-        for id in 1..=5 {
-            host.typed(&format!("{name}=0,{id},1,0,\"t\",1"), b"x");
-        }
-        let said = host.run(&format!("{name}=0,6,1,0,\"t\",1"));
-        assert!(said.trim().ends_with(refusal), "{dialect}: {said:?}");
-        // QoS 0 does not count.
-        host.typed(&format!("{name}=0,0,0,0,\"t\",1"), b"x");
-    }
-}
-
-#[test]
-fn decision_30_packet_identifier_zero_is_for_qos_0_and_for_subscriptions_of_one_document() {
-    let mut host = Host::on(ECX);
-    host.connect("id");
-    host.refused("AT+QMTPUBEX=0,0,1,0,\"t\",1");
-    host.typed("AT+QMTPUBEX=0,9,0,0,\"t\",1", b"x");
-    host.until("\r\n+QMTPUBEX: 0,9,0\r\n");
-    host.result("AT+QMTSUB=0,0,\"t\",1", "+QMTSUB: 0,0,0,1");
-    host.result("AT+QMTUNS=0,0,\"t\"", "+QMTUNS: 0,0,0");
-    let mut strict = Host::on(LTE);
-    strict.connect("id");
-    strict.refused("AT+QMTSUB=0,0,\"t\",1");
-}
-
-#[test]
-fn decision_31_surplus_input_is_dropped_and_a_line_end_behind_the_data_is_silent() {
-    let mut host = Host::on(ECX);
-    host.connect("id");
-    host.typed("AT+QMTPUBEX=0,0,0,0,\"t\",2", b"xy\r\n");
-    host.until("\r\n+QMTPUBEX: 0,0,0\r\n");
-    assert_eq!("\r\nOK\r\n", host.ok("AT"));
-    host.refused("AT+QMTPUBEX=0,0,0,0,\"t\",0");
-    host.refused("AT+QMTPUBEX=0,0,0,0,\"t\",1501");
-}
-
-#[test]
-fn decision_33_ctrl_z_sends_and_esc_cancels_where_no_length_was_said() {
-    let mut host = Host::on(BC35);
-    host.ok("AT+CMEE=1");
-    host.connect("id");
-    host.result("AT+QMTSUB=0,1,\"t\",0", "+QMTSUB: 0,1,0,0");
-    host.typed("AT+QMTPUB=0,0,0,0,\"t\"", b"two\r\nlines\x1a");
-    host.until("+QMTRECV: 0,0,\"t\",\"two\r\nlines\"");
-    let said = host.typed("AT+QMTPUB=0,0,0,0,\"t\"", b"nothing\x1b");
-    assert!(said.ends_with("+CME ERROR: "), "{said:?}");
-    host.until("52\r\n");
-    // In counted input both are data.
-    host.typed("AT+QMTPUB=0,0,0,0,\"t\",3", b"\x1a\x1b.");
-    host.until("+QMTRECV: 0,0,\"t\",\"\x1a\x1b.\"");
-}
-
-#[test]
 fn decision_36_five_slots_the_lowest_free_first_and_a_sixth_message_finds_no_room() {
     let mut host = Host::on(LTE);
     host.ok("AT+QMTCFG=\"recv/mode\",0,1,1");
@@ -274,22 +181,6 @@ fn six_clients_are_connected_at_once_and_keep_their_messages_apart() {
         host.until(&format!("\r\n+QMTRECV: {client},0,\"t{client}\",\"x\"\r\n"));
     }
     assert_eq!(6, host.ok("AT+QMTCONN?").matches(",3\r\n").count());
-}
-
-#[test]
-fn decision_41_bc35_says_its_errors_as_numbers_on_request() {
-    let mut host = Host::on(BC35);
-    host.refused("AT+QMTCONN=0,\"id\"");
-    host.ok("AT+CMEE=1");
-    for (line, number) in [
-        ("AT+QMTCONN=0,\"id\"", 3),
-        ("AT+NOSUCH=1", 4),
-        ("AT+QMTOPEN=1,\"h\",1883", 50),
-        ("AT+QMTCFG=\"nosuch\",0", 50),
-    ] {
-        let said = host.run(line);
-        assert!(said.ends_with(&format!("+CME ERROR: {number}\r\n")), "{line}: {said:?}");
-    }
 }
 
 #[test]

@@ -19,7 +19,9 @@ use std::time::Instant;
 use crate::mqtt::ClientEvent;
 use crate::mqtt::ClientOptions;
 use crate::mqtt::ClientSession;
+use crate::mqtt::Qos;
 use crate::mqtt::Refused;
+use crate::mqtt::RequestKind;
 use crate::mqtt::SessionState;
 use crate::virtual_module::BrokerAddress;
 use crate::virtual_module::faults::Effect;
@@ -82,6 +84,12 @@ pub(super) enum LostBy {
     SendingRequest,
     /// DISCONNECT did not leave in time.
     Parting,
+}
+
+impl LostBy {
+    fn is_by_sending(self) -> bool {
+        matches!(self, LostBy::SendingConnect | LostBy::SendingPing | LostBy::SendingRequest)
+    }
 }
 
 /// Where a connection is to lead.
@@ -264,6 +272,8 @@ impl Links {
             }
             if let Some(session) = self.sessions.get_mut(&client) {
                 session.connection_lost();
+                // What it had to say of this connection is not said on the next.
+                while session.poll_event().is_some() {}
             }
         }
     }
@@ -432,6 +442,13 @@ impl Links {
             let (end, more) = carry(line.as_mut(), session, &mut Faulty { wire: &mut link.wire, faults, now }, reads);
             self.more |= more;
             while let Some(event) = session.poll_event() {
+                let event = match event {
+                    // Taken for sent, but the socket refused it (decision 37).
+                    ClientEvent::Published { id, qos: Qos::AtMostOnce } if end.is_some_and(LostBy::is_by_sending) => {
+                        ClientEvent::GaveUp { kind: RequestKind::Publish, id }
+                    }
+                    other => other,
+                };
                 events.push((client, LinkEvent::Mqtt(event)));
             }
             let refused = end == Some(LostBy::SendingRequest);

@@ -87,6 +87,7 @@ impl Qmt {
         if self.owes(index, State::Opening) {
             device.replies.urc(format!("+QMTOPEN: {index},{}", open::FAILED), device.now);
         }
+        self.fail_connect(device, index);
         self.forget(device, index);
         self.begin(index, State::Closing);
         let line = format!("+QMTCLOSE: {index},0");
@@ -130,6 +131,7 @@ impl Qmt {
             ping_timeout: setting_int(device, index, "qmtping", 1)
                 .map_or(packet_timeout, |seconds| device.speed.seconds(seconds.unsigned_abs())),
             window: usize::from(device.dialect.limits.window.unwrap_or(u8::MAX)),
+            strict: setting_int(device, index, "protocol/check", 1) == Some(1),
             ..ClientOptions::default()
         };
         match device.links.connect(index, options, device.now) {

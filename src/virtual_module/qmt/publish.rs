@@ -8,7 +8,9 @@ use crate::mqtt::ClientEvent;
 use crate::mqtt::Qos;
 use crate::mqtt::Refused;
 use crate::mqtt::RequestKind;
+use crate::mqtt::valid_topic;
 use crate::proto::PayloadEnd;
+use crate::proto::hex::from_hex;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Asks;
 use crate::virtual_module::device::Device;
@@ -38,11 +40,16 @@ impl Qmt {
             return Answer::Refused(Refusal::Parameter);
         };
         // Refused before the prompt: nobody types in vain (decision 29).
+        if !valid_topic(&topic) {
+            return Answer::Refused(Refusal::Parameter);
+        }
         if let Some(refusal) = self.would_refuse(device, index, msgid, qos) {
             return Answer::Refused(refusal);
         }
+        let digits = if types_hex(device, index) { 2 } else { 1 };
         let end = match call.variant.payload_length.as_deref().and_then(|name| call.int(name)) {
-            Some(length) => PayloadEnd::Counted(usize::try_from(length).unwrap_or_default()),
+            // The length counts decoded bytes (decision 34).
+            Some(length) => PayloadEnd::Counted(usize::try_from(length).unwrap_or_default() * digits),
             None => PayloadEnd::UntilCtrlZ { max: device.dialect.limits.payload_len as usize },
         };
         let retain = call.int("retain") == Some(1);
@@ -69,7 +76,12 @@ impl Qmt {
         match typing {
             Typing::Message { client, msgid, qos, retain, topic } => {
                 let now = device.now;
+                let hex = types_hex(device, client);
+                // The connection may have ended while this was typed.
                 let Some(session) = device.links.session(client) else { return Answer::Refused(Refusal::State) };
+                let Some(bytes) = (if hex { from_hex(&bytes) } else { Some(bytes) }) else {
+                    return Answer::Refused(Refusal::Parameter);
+                };
                 let id = (msgid != 0).then_some(msgid);
                 match session.publish(id, qos, retain, &topic, &bytes, now) {
                     Ok(_) => Answer::Accepted,
@@ -170,6 +182,11 @@ impl Qmt {
         let Some(session) = device.links.session(index) else { return Some(Refusal::State) };
         session.check_publish((msgid != 0).then_some(msgid), qos).err().as_ref().map(refusal)
     }
+}
+
+/// Whether payloads are typed as hexadecimal digits. The message of a will never is.
+fn types_hex(device: &Device, index: u8) -> bool {
+    setting_int(device, index, "send/mode", 1) == Some(1)
 }
 
 /// How a payload is typed: echoed or not (`view/mode`), and for how long at most (`edit/timeout`).

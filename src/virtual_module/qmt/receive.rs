@@ -1,6 +1,7 @@
-//! Messages from the broker: in the URC, or in one of five slots that the host reads (decisions 35 and 36).
+//! Messages from the broker: in the URC, or in one of five slots that the host reads (decisions 34 to 36).
 
 use crate::mqtt::IncomingMessage;
+use crate::proto::hex::to_hex;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Device;
 use crate::virtual_module::qmt::Qmt;
@@ -13,8 +14,6 @@ pub(super) const SLOTS: usize = 5;
 #[derive(Default)]
 pub(super) struct Slots {
     messages: [Option<IncomingMessage>; SLOTS],
-    /// Messages that found no room.
-    dropped: u64,
 }
 
 impl Slots {
@@ -30,10 +29,7 @@ impl Slots {
     /// Takes the lowest free slot.
     fn store(&mut self, message: IncomingMessage) -> Option<usize> {
         let free = self.messages.iter().position(Option::is_none);
-        match free {
-            Some(slot) => self.messages[slot] = Some(message),
-            None => self.dropped += 1,
-        }
+        self.messages[free?] = Some(message);
         free
     }
 }
@@ -44,12 +40,15 @@ impl Qmt {
         let now = device.now;
         if setting_int(device, index, "recv/mode", 1) == Some(1) {
             let length = message.payload.len();
-            let Some(slot) = self.client(index).slots.store(message.clone()) else { return };
+            let Some(slot) = self.client(index).slots.store(message.clone()) else {
+                *device.dropped.entry(index).or_default() += 1;
+                return;
+            };
             let with_length = has_length(device, index) && stored_urc_has_length(device);
             let length = if with_length { format!(",{length}") } else { String::new() };
             device.replies.urc(format!("+QMTRECV: {index},{slot}{length}"), now);
         } else {
-            let line = line(index, &message, has_length(device, index));
+            let line = Look::of(device, index).line(&message);
             device.replies.urc(line, now);
         }
         if let Some(session) = device.links.session(index) {
@@ -59,12 +58,12 @@ impl Qmt {
 
     /// `AT+QMTRECV=n` prints and frees all slots in order, `=n,id` one.
     pub(super) fn read_slots(&mut self, device: &mut Device, index: u8, slot: Option<i64>) -> Answer {
-        let with_length = has_length(device, index);
+        let look = Look::of(device, index);
         for (number, stored) in self.client(index).slots.messages.iter_mut().enumerate() {
             if slot.is_none_or(|wanted| wanted == number as i64)
                 && let Some(message) = stored.take()
             {
-                device.replies.info(line(index, &message, with_length));
+                device.replies.info(look.line(&message));
             }
         }
         Answer::Done
@@ -81,15 +80,33 @@ fn stored_urc_has_length(device: &Device) -> bool {
     shapes.iter().any(|shape| shape.len() == 3 && shape[1] == "recv_id")
 }
 
-/// `+QMTRECV: n,msgid,"topic"[,len],"payload"`, the payload raw.
-fn line(index: u8, message: &IncomingMessage, with_length: bool) -> Vec<u8> {
-    let id = message.id.unwrap_or(0);
-    let mut line = format!("+QMTRECV: {index},{id},\"{}\",", message.topic).into_bytes();
-    if with_length {
-        line.extend(format!("{},", message.payload.len()).into_bytes());
+/// How a client shows messages.
+struct Look {
+    index: u8,
+    with_length: bool,
+    hex: bool,
+}
+
+impl Look {
+    fn of(device: &Device, index: u8) -> Look {
+        let hex = setting_int(device, index, "dataformat", 2) == Some(1);
+        Look { index, with_length: has_length(device, index), hex }
     }
-    line.push(b'"');
-    line.extend_from_slice(&message.payload);
-    line.push(b'"');
-    line
+
+    /// `+QMTRECV: n,msgid,"topic"[,len],"payload"`: the payload raw or as digits, its length that of the message.
+    fn line(&self, message: &IncomingMessage) -> Vec<u8> {
+        let id = message.id.unwrap_or(0);
+        let mut line = format!("+QMTRECV: {},{id},\"{}\",", self.index, message.topic).into_bytes();
+        if self.with_length {
+            line.extend(format!("{},", message.payload.len()).into_bytes());
+        }
+        line.push(b'"');
+        if self.hex {
+            line.extend(to_hex(&message.payload));
+        } else {
+            line.extend_from_slice(&message.payload);
+        }
+        line.push(b'"');
+        line
+    }
 }
