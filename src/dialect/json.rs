@@ -60,6 +60,7 @@ impl Dialect {
             .set("error_codes", codes.collect::<Vec<_>>())
             .set("examples", self.examples.iter().map(example).collect::<Vec<_>>())
             .set("surroundings", commands(&self.surroundings))
+            .set("virtual_limits", &self.virtual_limits)
             .done()
     }
 }

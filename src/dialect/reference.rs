@@ -45,6 +45,7 @@ impl Dialect {
             out.push('\n');
             out.push_str(&columns(2, &self.surroundings.iter().map(surrounding).collect::<Vec<_>>()));
         }
+        out.push_str(&self.virtual_limit_pages());
         out
     }
 
@@ -99,6 +100,19 @@ impl Dialect {
                 out.push_str(&syntax("    ", &line_of(&format!("{name}: "), shape)));
             }
             out.push_str(&parameters(&urc.params));
+        }
+        out
+    }
+
+    fn virtual_limit_pages(&self) -> String {
+        if self.virtual_limits.is_empty() {
+            return String::new();
+        }
+        let mut out = format!("\n{}", heading("WHERE A VIRTUAL MODULE IS UNLIKE A REAL ONE", '='));
+        for (subject, cases) in &self.virtual_limits {
+            out.push_str(&format!("\n{subject}\n"));
+            let rows: Vec<(String, String)> = cases.iter().map(|(case, what)| (case.clone(), what.clone())).collect();
+            out.push_str(&columns(2, &rows));
         }
         out
     }

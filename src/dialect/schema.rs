@@ -40,6 +40,9 @@ pub struct Dialect {
     /// Worked examples, in the order of the document.
     #[serde(default)]
     pub examples: Vec<Example>,
+    /// Where a virtual module cannot do what a real one does: subject, case, what happens instead.
+    #[serde(default)]
+    pub virtual_limits: IndexMap<String, IndexMap<String, String>>,
 }
 
 /// A set of AT commands.

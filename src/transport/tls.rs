@@ -112,6 +112,11 @@ impl fmt::Display for TlsSettingsError {
 
 impl std::error::Error for TlsSettingsError {}
 
+/// Whether a cipher suite, as numbered by IANA, can be spoken here.
+pub fn knows_suite(number: u16) -> bool {
+    ring::ALL_CIPHER_SUITES.iter().any(|suite| u16::from(suite.suite()) == number)
+}
+
 /// A module's TLS settings. Files are PEM, or one DER certificate.
 #[derive(Clone, Debug, Default)]
 pub struct ClientTls {

@@ -8,16 +8,20 @@ use crate::dialect::Value;
 use crate::transport::tls::CertificateClock;
 use crate::transport::tls::ClientTls;
 use crate::transport::tls::Verify;
+use crate::transport::tls::knows_suite;
 use crate::virtual_module::device::Device;
+
+/// The version parameter for TLS 1.2, and the second byte of its number on the wire.
+const TLS_1_2: u8 = 3;
 
 /// How a connection is secured.
 #[derive(Clone, Debug)]
 pub(super) enum Security {
     /// By TLS 1.2 (version parameters 3 and 4).
     Tls(Arc<ClientConfig>),
-    /// By something older, which no library of today speaks: the hello with which the module asks for it. What the peer
-    /// answers is real; that the connection fails then is this stand-in's limit.
-    Legacy(Vec<u8>),
+    /// By a version or a cipher suite that no library of today speaks: the hello with which the module asks for it. What
+    /// the peer answers is real; that the connection fails then is this stand-in's limit.
+    Unspoken(Vec<u8>),
 }
 
 /// Why a context makes no connection.
@@ -66,14 +70,10 @@ const SIMCOM: Names = Names {
     suites: None,
 };
 
-/// Makes a context of a module into the security of a connection.
+/// Makes a context of a module into the security of a connection. Its files count whatever is made of them.
 pub(super) fn security(device: &Device, context: i64) -> Result<Security, ContextFault> {
     let names = if device.dialect.command(QUECTEL.command).is_some() { &QUECTEL } else { &SIMCOM };
     let number = |(key, param)| device.setting_int(names.command, key, param, context).unwrap_or_default();
-    let version = number(names.version);
-    if (0..=2).contains(&version) {
-        return Ok(Security::Legacy(old_hello(version as u8)));
-    }
     let verify = match number(names.level) {
         0 => Verify::Nothing,
         1 => Verify::Server,
@@ -92,6 +92,8 @@ pub(super) fn security(device: &Device, context: i64) -> Result<Security, Contex
         Verify::Server => (file(names.ca)?, None, None),
         Verify::Mutual => (file(names.ca)?, file(names.cert)?, file(names.key)?),
     };
+    let suite =
+        names.suites.and_then(|(key, param)| only_suite(device.setting(names.command, key, param, context)?));
     let tls = ClientTls {
         verify,
         check_host_name: false,
@@ -104,37 +106,40 @@ pub(super) fn security(device: &Device, context: i64) -> Result<Security, Contex
             CertificateClock::At(device.clock_now())
         },
         sni: number(names.sni) == 1,
-        cipher_suites: names
-            .suites
-            .and_then(|(key, param)| suites(device.setting(names.command, key, param, context)?)),
+        cipher_suites: suite.filter(|suite| knows_suite(*suite)).map(|suite| vec![suite]),
         ..ClientTls::default()
     };
-    tls.build().map(Security::Tls).map_err(|_| ContextFault::FileUnusable)
+    let config = tls.build().map_err(|_| ContextFault::FileUnusable)?;
+    Ok(match (number(names.version), suite) {
+        (version @ 0..=2, _) => Security::Unspoken(hello(version as u8, suite)),
+        (_, Some(one)) if !knows_suite(one) => Security::Unspoken(hello(TLS_1_2, suite)),
+        _ => Security::Tls(config),
+    })
 }
 
-/// One suite by its number; 0xFFFF, and what is no number, is all of them.
-fn suites(value: Value) -> Option<Vec<u16>> {
+/// The one suite that is offered; none for 0xFFFF, which is all of them.
+fn only_suite(value: Value) -> Option<u16> {
     let Value::Text(text) = value else { return None };
     let text = String::from_utf8(text).ok()?;
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
-    let suite = u16::from_str_radix(digits, 16).ok()?;
-    (suite != 0xffff).then(|| vec![suite])
+    u16::from_str_radix(digits, 16).ok().filter(|suite| *suite != 0xffff)
 }
 
-/// A ClientHello of SSL 3.0, TLS 1.0 or TLS 1.1 (RFC 6101, 2246, 4346): the version, 32 bytes of no secrecy, and the suites
-/// of that time.
-fn old_hello(version: u8) -> Vec<u8> {
+/// A ClientHello of SSL 3.0 (version 0) to TLS 1.2 (RFC 6101, 2246, 4346, 5246): the version, 32 bytes of no secrecy, and
+/// this suite or those of that time.
+fn hello(version: u8, suite: Option<u16>) -> Vec<u8> {
     const SUITES: [u16; 6] = [0xc014, 0xc013, 0x0035, 0x002f, 0x0005, 0x000a];
+    let suites = suite.as_ref().map_or(&SUITES[..], std::slice::from_ref);
     let mut body = vec![3, version];
     body.extend((0..32u8).map(|i| i.wrapping_mul(37).wrapping_add(version)));
     body.push(0); // no session to resume
-    body.extend((SUITES.len() as u16 * 2).to_be_bytes());
-    body.extend(SUITES.iter().flat_map(|suite| suite.to_be_bytes()));
+    body.extend((suites.len() as u16 * 2).to_be_bytes());
+    body.extend(suites.iter().flat_map(|suite| suite.to_be_bytes()));
     body.extend([1, 0]); // no compression
     let mut handshake = vec![1, 0];
     handshake.extend((body.len() as u16).to_be_bytes());
     handshake.extend(body);
-    let mut record = vec![22, 3, version];
+    let mut record = vec![22, 3, version.min(1)]; // RFC 5246, E.1: servers take a first record of TLS 1.0 from anybody.
     record.extend((handshake.len() as u16).to_be_bytes());
     record.extend(handshake);
     record

@@ -83,7 +83,7 @@ impl Bearer for Sockets {
                 Some(Security::Tls(config)) => {
                     Stream::client(socket, config.clone(), &target.host).map_err(|_| OpenFault::Tls)
                 }
-                Some(Security::Legacy(hello)) => Stream::plain(socket)
+                Some(Security::Unspoken(hello)) => Stream::plain(socket)
                     .and_then(|mut stream| stream.write(hello).map(|()| stream))
                     .map_err(|_| OpenFault::Tls),
             },
