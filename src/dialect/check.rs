@@ -292,10 +292,11 @@ const MQTT_TEXT: u32 = 65_535;
 
 /// What must be true of a text and is not.
 fn flaw_of_text(param: &Param, text: &[u8]) -> Option<String> {
-    // A quotation mark or line end would end the argument and start a command; Ctrl-Z and Esc end an input (decision 11).
-    const FORBIDDEN: [u8; 6] = [b'"', b'\r', b'\n', 0, 0x1a, 0x1b];
+    // A quotation mark or line end would end the argument and start a command; Ctrl-Z and Esc end an input; BS and DEL take
+    // back what stands before them (decision 11).
+    const FORBIDDEN: [u8; 8] = [b'"', b'\r', b'\n', 0, 0x1a, 0x1b, 0x08, 0x7f];
     if text.iter().any(|b| FORBIDDEN.contains(b)) {
-        return Some("text without quotation mark, CR, LF, NUL, Ctrl-Z or Esc".into());
+        return Some("text without quotation mark, CR, LF, NUL, Ctrl-Z, Esc, BS or DEL".into());
     }
     if param.bare && !text.iter().all(|b| b.is_ascii_alphanumeric() || b"._-:/+*".contains(b)) {
         return Some("letters and digits".into());

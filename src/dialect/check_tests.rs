@@ -86,7 +86,7 @@ fn value_out_of_range_names_parameter_value_range_document_and_section() {
 
 #[test]
 fn text_that_could_start_a_command_is_refused() {
-    for bad in ["a\"b", "a\rAT+CFUN=0", "a\nb", "a\0", "a\u{1a}", "a\u{1b}"] {
+    for bad in ["a\"b", "a\rAT+CFUN=0", "a\nb", "a\0", "a\u{1a}", "a\u{1b}", "a\u{8}", "a\u{7f}"] {
         let bad = refused("AT+QMTOPEN", "write", &[v(0), bad.into(), v(1883)]);
         assert_eq!("host_name", bad.parameter);
         assert!(!bad.value.contains(['\r', '\n', '\0']), "{bad}");

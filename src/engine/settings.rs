@@ -297,7 +297,7 @@ impl Client {
         let Some((topic, payload, qos, retain)) = will_parts(will)? else {
             return Ok(("will".to_owned(), vec![Value::Int(0)], None));
         };
-        let inline = payload.iter().all(|byte| !matches!(byte, b'"' | b'\r' | b'\n' | 0 | 0x1a | 0x1b | 0x80..));
+        let inline = payload.iter().all(|byte| !matches!(byte, b'"' | b'\r' | b'\n' | 0 | 0x08 | 0x1a | 0x1b | 0x7f..));
         let head = vec![Value::Int(1), Value::Int(qos), Value::Int(retain), Value::Text(topic)];
         let has_willex = self.dialect().variant_for("AT+QMTCFG", "willex").is_some();
         // An empty message between quotation marks is not what every firmware takes; a length of 0 is (decision 18).

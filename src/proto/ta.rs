@@ -27,6 +27,14 @@ const LONGEST_LINE: usize = 8 * 1024;
 /// ends its lines with CR or CR LF: two character times at 9600 baud.
 const LINE_FEED_TIME: Duration = Duration::from_millis(2);
 
+/// While a command line is being typed nothing unsolicited comes between its characters, unless its writer pauses so long.
+const TYPING_PAUSE: Duration = Duration::from_secs(5);
+
+/// V.250 section 6.2.3, S5: takes the last character of a command line back.
+const BACKSPACE: u8 = 0x08;
+/// What the same key of most terminals sends. Taken for the same: no command needs the character.
+const DELETE: u8 = 0x7F;
+
 /// How the typed input ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadEnd {
@@ -42,7 +50,7 @@ pub enum PayloadEnd {
 /// What the host did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaEvent {
-    /// A command line: what follows `AT`, without CR. Its echo is already on the way. The session is busy until
+    /// A command line: what follows `AT`, without CR. It was echoed as it came. The session is busy until
     /// `reply_final`.
     CommandLine(Vec<u8>),
     /// The input asked for with `expect_payload`.
@@ -108,6 +116,8 @@ pub struct TaSession {
     /// What comes now was typed too much.
     surplus: Option<Surplus>,
     line: Vec<u8>,
+    /// When its last character came.
+    typed: Option<Instant>,
     line_end: LineEnd,
     /// When the CR of the last command line came, as long as its LF may follow.
     ended_line: Option<Instant>,
@@ -130,6 +140,7 @@ impl TaSession {
             mode: Mode::Command,
             surplus: None,
             line: Vec::new(),
+            typed: None,
             line_end: LineEnd::Unknown,
             ended_line: None,
             prompted: false,
@@ -281,6 +292,12 @@ impl TaSession {
         !matches!(self.mode, Mode::Command)
     }
 
+    /// Until when a command line counts as being typed, if one is begun.
+    pub fn typing_until(&self) -> Option<Instant> {
+        let begun = self.line.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&b'A'));
+        self.typed.filter(|_| begun).map(|typed| typed + TYPING_PAUSE)
+    }
+
     /// Whether typed input is awaited.
     pub fn awaits_payload(&self) -> bool {
         matches!(self.mode, Mode::Payload { .. })
@@ -375,29 +392,43 @@ impl TaSession {
 
     fn command_byte(&mut self, byte: u8, now: Instant) {
         match byte {
-            b'\r' => self.end_line(now),
-            b'\n' if self.line.is_empty() => {}
-            // V.250 section 5.2.2 (S5): the host takes its last character back.
-            0x08 => {
-                self.line.pop();
-            }
+            b'\r' => return self.end_line(now),
+            b'\n' if self.line.is_empty() => return,
+            BACKSPACE | DELETE => return self.take_back(),
             _ if self.line.len() < LONGEST_LINE => self.line.push(byte),
             _ => {}
+        }
+        self.typed = Some(now);
+        self.echo_back(&[byte]);
+    }
+
+    /// The last character goes, however many bytes it has, from the host's screen too.
+    fn take_back(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        while self.line.pop().is_some_and(|byte| byte & 0xC0 == 0x80) {}
+        self.echo_back(b"\x08 \x08");
+    }
+
+    fn echo_back(&mut self, bytes: &[u8]) {
+        if self.echo {
+            self.say(Part::Echo, bytes);
         }
     }
 
     fn end_line(&mut self, now: Instant) {
         let line = std::mem::take(&mut self.line);
+        // An empty line is answered by nothing at all (decision 31).
+        if !line.is_empty() {
+            self.echo_back(b"\r");
+        }
         self.ended_line = Some(now);
         self.prompted = false;
         let typed = line.as_slice();
         let line = typed.trim_ascii();
         if !line.get(..2).is_some_and(|head| head.eq_ignore_ascii_case(b"AT")) || typed.len() == LONGEST_LINE {
             return;
-        }
-        if self.echo {
-            self.say(Part::Echo, typed);
-            self.say(Part::Echo, b"\r");
         }
         self.in_reply = false;
         self.mode = Mode::Busy;

@@ -96,3 +96,34 @@ fn numeric_and_quiet_replies_are_framed_as_v250_says() {
     ta.reply_final(&FinalResult::Error, now);
     assert_eq!(None, ta.poll_transmit());
 }
+
+/// V.250 section 6.2.3: each character is echoed as it comes, BS takes the last one back, and so does DEL, which most
+/// terminals send.
+#[test]
+fn a_line_typed_by_hand_is_echoed_and_edited_character_by_character() {
+    let now = crate::proto::test_origin();
+    let mut ta = TaSession::new(true);
+    let mut screen = Vec::new();
+    for key in "\x08AT+CSX\x08Qé\x7f\r".chars() {
+        let mut bytes = [0; 4];
+        let key = key.encode_utf8(&mut bytes).as_bytes();
+        ta.receive(key, now);
+        let echo = ta.poll_transmit().unwrap_or_default();
+        assert_eq!(key == b"\x08" && screen.is_empty(), echo.is_empty(), "{key:?}");
+        screen.extend(echo);
+    }
+    assert_eq!(b"AT+CSX\x08 \x08Q\xc3\xa9\x08 \x08\r".as_slice(), screen);
+    assert_eq!(vec![line(b"+CSQ")], events(&mut ta));
+}
+
+#[test]
+fn nothing_unsolicited_is_due_among_the_characters_of_a_command_line() {
+    let now = crate::proto::test_origin();
+    let mut ta = TaSession::new(true);
+    ta.receive(b"\x1b", now);
+    assert_eq!(None, ta.typing_until(), "no command line");
+    ta.receive(b"\rat+c", now);
+    assert_eq!(Some(now + Duration::from_secs(5)), ta.typing_until(), "until its writer pauses");
+    ta.receive(b"\x08\x08\x08\x08", now);
+    assert_eq!(None, ta.typing_until(), "taken back");
+}

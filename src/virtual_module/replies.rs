@@ -120,7 +120,7 @@ impl Replies {
     /// Gives what is due to the line; the states that count from now on.
     pub(super) fn release(&mut self, now: Instant) -> Vec<Shown> {
         let mut shown = Vec::new();
-        while !self.session.busy() && self.late.front().is_some_and(|late| late.due <= now) {
+        while self.may_interrupt(now) && self.late.front().is_some_and(|late| late.due <= now) {
             let Some(late) = self.late.pop_front() else { break };
             self.late_bytes -= late.bytes.len();
             match late.form {
@@ -132,6 +132,11 @@ impl Replies {
         shown
     }
 
+    /// Whether a line that nobody asked for may come now: not into a command, nor among the characters of the next one.
+    fn may_interrupt(&self, now: Instant) -> bool {
+        !self.session.busy() && self.session.typing_until().is_none_or(|until| until <= now)
+    }
+
     /// Nobody listens: what waits is lost, but what it says has happened.
     pub(super) fn drop_late(&mut self) -> Vec<Shown> {
         self.late_bytes = 0;
@@ -140,7 +145,9 @@ impl Replies {
 
     /// When a line or an input is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let line = self.late.front().filter(|_| !self.session.busy()).map(|late| late.due);
+        let typing = self.session.typing_until();
+        let line = self.late.front().filter(|_| !self.session.busy());
+        let line = line.map(|late| typing.map_or(late.due, |until| until.max(late.due)));
         [line, self.session.next_deadline()].into_iter().flatten().min()
     }
 

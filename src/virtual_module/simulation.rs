@@ -74,8 +74,7 @@ impl SimulatedModule {
 
     /// Sends a command line and lets `seconds` pass; everything the module said since the last look, as text.
     pub fn ask(&mut self, line: &str, seconds: f64) -> String {
-        self.host(line.as_bytes());
-        self.host(b"\r");
+        self.host(&[line.as_bytes(), b"\r"].concat());
         self.after(seconds)
     }
 

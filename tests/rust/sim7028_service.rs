@@ -66,6 +66,7 @@ fn in_state(state: &str) -> Sim {
             let mut sim = Sim::with(|options| options.gap = std::time::Duration::from_secs(5)).into_connected();
             sim.talk(&[("AT+CMQTTTOPIC=0,1", ">"), ("t", "OK"), ("AT+CMQTTPUB=0,0,60", "OK")]);
             sim.module.network().end_all(false);
+            sim.module.advance(std::time::Duration::ZERO);
             sim
         }
     }

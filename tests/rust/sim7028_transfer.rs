@@ -503,3 +503,21 @@ fn a_restart_stops_the_service() {
     assert_eq!(1, messages(&mut sim).len(), "nothing is taken up again");
     sim.talk(&[("AT+CMQTTPUB=0,0,60", "+CMQTTPUB: 0,18|ERROR")]);
 }
+
+/// V.250 section 6.2.3: what nobody asked for comes behind a command line that is being typed, unless its writer pauses.
+#[test]
+fn a_message_does_not_come_among_the_characters_of_a_command_line() {
+    let mut sim = Sim::subscribed();
+    assert_eq!("", sim.type_in(b"AT+CMQTT"));
+    sim.publish("t", b"1", Qos::AtMostOnce);
+    sim.then(4.0, "");
+    sim.module.host(b"DISC?\r");
+    sim.module.advance(Duration::from_millis(100));
+    let expected = [b"\r\n+CMQTTDISC: 0,0\r\n\r\nOK\r\n".to_vec(), block("t", b"1", &[1])].concat();
+    assert_eq!(String::from_utf8_lossy(&expected), String::from_utf8_lossy(&sim.module.take_output()));
+    assert_eq!("", sim.type_in(b"AT+CMQTT"));
+    sim.publish("t", b"2", Qos::AtMostOnce);
+    sim.module.advance(Duration::from_secs(5));
+    assert_eq!(block("t", b"2", &[1]), sim.module.take_output());
+    sim.talk(&[("DISC?\r", "+CMQTTDISC: 0,0|OK")]);
+}
