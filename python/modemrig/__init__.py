@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from modemrig.client import Client as Client
     from modemrig.client import Receipt as Receipt
     from modemrig.client import Session as Session
+    from modemrig.clouds import Alibaba as Alibaba
+    from modemrig.clouds import Aws as Aws
+    from modemrig.clouds import Huawei as Huawei
+    from modemrig.clouds import OneNet as OneNet
+    from modemrig.clouds import Tencent as Tencent
+    from modemrig.conditions import CloudSigning as CloudSigning
+    from modemrig.conditions import Conditions as Conditions
+    from modemrig.conditions import VirtualIdentity as VirtualIdentity
     from modemrig.errors import BadValue as BadValue
     from modemrig.errors import BrokerRefused as BrokerRefused
     from modemrig.errors import Bug as Bug
@@ -77,6 +85,8 @@ _HOME = {
     "_native": ("Message", "__version__"),
     "broker": ("BenchBroker", "Certificates", "RecordedPacket", "Violation"),
     "client": ("Client", "Receipt", "Session"),
+    "clouds": ("Alibaba", "Aws", "Huawei", "OneNet", "Tencent"),
+    "conditions": ("CloudSigning", "Conditions", "VirtualIdentity"),
     "errors": (
         "BadValue",
         "BrokerRefused",

@@ -263,6 +263,9 @@ class Events:
     def __next__(self) -> tuple[str, dict[str, Any], float]:
         """Waits, unless an event is there."""
 
+_Conditions = tuple[str, float, int | None, int | None, bool, int, str, bool, bool]
+"""Registration and its delay in seconds, rssi, ber, network time and its error in seconds, SIM, PDP, DNS."""
+
 @final
 class VirtualModule:
     """A running virtual module; dropping it stops it. Its thread never holds the interpreter lock."""
@@ -273,13 +276,21 @@ class VirtualModule:
         broker: tuple[str, int, int | None] | None,
         link: str | None,
         tcp: bool,
-        imei: str | None,
-        model: str | None,
+        identity: tuple[str | None, str | None, str | None, str | None, str | None],
+        conditions: _Conditions,
+        signing: tuple[str, bool, int],
+        token_url: str | None,
         speed: float,
         seed: int,
         quirks: Sequence[str],
         faults: Sequence[str],
     ) -> VirtualModule:
+        """Brief. ``identity``: IMEI, model, revision, IMSI, ICCID. ``signing``: hash, timestamp, lifetime in seconds."""
+
+    def set_conditions(self, conditions: _Conditions) -> None:
+        """Brief. The module is in them when this returns."""
+
+    def power(self, what: Literal["off", "on", "cycle"]) -> None:
         """Brief."""
 
     def path(self) -> str: ...
@@ -313,6 +324,10 @@ class BenchBroker:
     def clear_violations(self) -> None: ...
     def refuse_with(self, code: int | None) -> None: ...
     def set_users(self, users: dict[str, str] | None) -> None: ...
+    def token_url(self) -> str: ...
+    def set_clouds(
+        self, devices: Sequence[tuple[str, Sequence[str]]] | None, others: bool, now: int | None
+    ) -> None: ...
     def require_client_cert(self, required: bool) -> None: ...
     def set_ack_rules(self, rules: Sequence[tuple[str, str | None, float | None, int | None]]) -> None: ...
     def cut(self, client_id: str) -> bool: ...

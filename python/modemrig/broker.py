@@ -6,13 +6,14 @@ exactly which packets crossed its wire.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from modemrig import _native
+from modemrig.clouds import Device
 
 __all__ = ["BenchBroker", "Certificates", "RecordedPacket", "Violation"]
 
@@ -143,6 +144,11 @@ class BenchBroker:
         return self._native.port()
 
     @property
+    def token_url(self) -> str:
+        """Where a virtual module fetches a password (``AT+QMTTENAUTH``); see ``docs/token-server.md``."""
+        return self._native.token_url()
+
+    @property
     def tls_port(self) -> int:
         """The port for MQTT over TLS."""
         return self._native.tls_port()
@@ -201,6 +207,20 @@ class BenchBroker:
     def refuse_with(self, code: int | None) -> None:
         """Answer every CONNECT from now on with this CONNACK code (1 to 5); ``None`` ends it."""
         self._native.refuse_with(code)
+
+    def set_clouds(self, devices: Iterable[Device] | None, *, others: bool = False, now_s: int | None = None) -> None:
+        """Play the cloud platforms of these devices: recompute credentials, and refuse wrong ones with the right code.
+
+        A wrong signature or an expired token gets CONNACK 4, an unknown device or a keep-alive the platform does not allow 5,
+        a client id that has not the platform's form 2, a version it does not speak 1.
+
+        Args:
+            devices: who may connect; ``None`` ends it.
+            others: let in clients that do not look like any platform's device.
+            now_s: the broker's calendar, in seconds since 1970; ``None``: this computer's.
+        """
+        rows = None if devices is None else [(type(one).__name__.lower(), list(astuple(one))) for one in devices]
+        self._native.set_clouds(rows, others, now_s)
 
     def set_users(self, users: Mapping[str, str] | None) -> None:
         """Let in only these users, passwords by name; ``None`` lets everybody in."""

@@ -39,6 +39,12 @@ def add_virtual(commands: Any) -> None:
     parser.add_argument("--tcp", action="store_true", help="listen on a TCP port instead of a pseudo-terminal")
     parser.add_argument("--speed", type=factor, default=1.0, metavar="F", help="run timers F times as fast (default 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of whatever is random (default 0)")
+    for word, what in (
+        ("--condition", "what is around it: registration=denied, registration_delay_s=20, rssi=9, dns=no, …"),
+        ("--identity", "what it says of itself: imei=…, model=…, revision=…, imsi=…, iccid=…"),
+        ("--signing", "how it signs for cloud platforms: method=sha1, timestamp=no, lifetime_s=3600"),
+    ):
+        parser.add_argument(word, action="append", default=[], metavar="KEY=VALUE", type=_pair, help=what)
     parser.add_argument("--quirk", action="append", default=[], metavar="NAME", help="a departure from the document")
     parser.add_argument("--list-quirks", action="store_true", help="list the quirks, and end")
     parser.add_argument(
@@ -60,6 +66,7 @@ def _virtual(options: argparse.Namespace) -> int:
 
     import modemrig
     from modemrig import _native
+    from modemrig.conditions import changed
 
     if options.list_quirks:
         for name, title in _native.quirks():
@@ -89,6 +96,9 @@ def _virtual(options: argparse.Namespace) -> int:
                     tcp=options.tcp,
                     speed=options.speed,
                     seed=options.seed + number,  # no two with the same serial number
+                    identity=changed(modemrig.VirtualIdentity(), dict(options.identity)),
+                    conditions=changed(modemrig.Conditions(), dict(options.condition)),
+                    signing=changed(modemrig.CloudSigning(), dict(options.signing)),
                     quirks=tuple(options.quirk),
                     faults=tuple(options.fault),
                 )
@@ -113,6 +123,13 @@ def _virtual(options: argparse.Namespace) -> int:
         print("Ctrl-C ends it.", flush=True)
         _wait_for_ever()
     return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r}: write KEY=VALUE")
+    return key, value
 
 
 def _print_faults(as_json: bool) -> None:
@@ -146,10 +163,16 @@ def add_control(commands: Any) -> None:
         "  modemrig control /tmp/ctl inject \"urc_in_answer:at=5,text='+CREG: 1,2'\"\n"
         "  modemrig control /tmp/ctl list\n"
         "  modemrig control /tmp/ctl clear no_answer\n"
+        "  modemrig control /tmp/ctl set registration=searching\n"
+        "  modemrig control /tmp/ctl power cycle\n"
         "  modemrig control /tmp/ctl status --json",
     )
     parser.add_argument("path", metavar="PATH", help="the socket, or 127.0.0.1:PORT")
-    parser.add_argument("action", metavar="ACTION", help="inject FAULT…, clear [FAULT…], list, status")
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        help="inject FAULT…, clear [FAULT…], list, set KEY=VALUE…, power off|on|cycle, status",
+    )
     parser.add_argument("words", nargs="*", metavar="WORD", help="of the action")
     parser.add_argument("--json", action="store_true", help="the answer as one JSON object")
 
@@ -164,8 +187,10 @@ def _control(options: argparse.Namespace) -> int:
         print(json.dumps(answer, ensure_ascii=False))
         return 0
     for key, value in answer.items():
-        if key != "faults":
-            print(f"{key:8} {value}")
+        if key == "conditions":
+            print("\n".join(f"{name:20} {each}" for name, each in value.items()))
+        elif key != "faults":
+            print(f"{key:20} {value}")
     for row in answer["faults"]:
         left = "until cleared" if row["left"] is None else f"{row['left']} left"
         print(f"{row['fault']}  happened {row['happened']}, {left}")

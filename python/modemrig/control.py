@@ -12,6 +12,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +40,20 @@ def _clear(module: VirtualModule, words: list[str]) -> None:
         module.clear(name)
 
 
+def _set(module: VirtualModule, words: list[str]) -> None:
+    pairs = [word.partition("=") for word in words]
+    if not pairs or not all(equals for _, equals, _ in pairs):
+        raise BadValue("set what? KEY=VALUE, as registration=denied or rssi=9")
+    module.set_conditions(**{key: value for key, _, value in pairs})
+
+
+def _power(module: VirtualModule, words: list[str]) -> None:
+    switches = {"off": module.power_off, "on": module.power_on, "cycle": module.power_cycle}
+    if len(words) != 1 or words[0] not in switches:
+        raise BadValue(f"power what? {', '.join(switches)}")
+    switches[words[0]]()
+
+
 def _nothing(_: VirtualModule, words: list[str]) -> None:
     if words:
         raise BadValue(f"no word was expected behind it, and there is {words[0]!r}")
@@ -48,6 +63,8 @@ ACTIONS: dict[str, tuple[str, Callable[[VirtualModule, list[str]], None]]] = {
     "inject": ("FAULT…  have faults happen from now on: no_answer, late_answer:ms=500,count=1", _inject),
     "clear": ("[FAULT…]  end the faults of these names, or all", _clear),
     "list": ("the faults that were asked for, with how often each has happened", _nothing),
+    "set": ("KEY=VALUE…  change what is around the module: registration=denied, rssi=9, dns=no", _set),
+    "power": ("off, on, cycle  switch its power", _power),
     "status": ("the module: dialect, port, serial number, faults", _nothing),
 }
 """What can be asked for: its help, and what it does."""
@@ -65,7 +82,14 @@ def _answer(module: VirtualModule, request: Any) -> dict[str, Any]:
     except ModemrigError as error:
         return {"error": str(error)}
     if request[0] == "status":
-        return {"dialect": module.dialect, "port": module.path, "imei": module.imei, "faults": faults}
+        conditions = asdict(module.conditions)
+        return {
+            "dialect": module.dialect,
+            "port": module.path,
+            "imei": module.imei,
+            "conditions": conditions,
+            "faults": faults,
+        }
     return {"faults": faults}
 
 
@@ -131,7 +155,7 @@ def ask(path: str, words: list[str]) -> dict[str, Any]:
     """Send a request to a control socket.
 
     Returns:
-        What it answers; of every action ``faults``, of ``status`` also ``dialect``, ``port`` and ``imei``.
+        What it answers; of every action ``faults``, of ``status`` also ``dialect``, ``port``, ``imei`` and ``conditions``.
 
     Raises:
         BadValue: the module refuses the request; the error says why.

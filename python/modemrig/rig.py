@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from modemrig.errors import CallerError
+from modemrig.conditions import CloudSigning, Conditions, VirtualIdentity, changed
+from modemrig.errors import BadValue, CallerError
 
 __all__ = ["BrokerAddress", "Rig", "RigError", "Slot", "load_rig"]
 
@@ -68,6 +69,12 @@ class Slot:
     """Departures of a virtual module from its document."""
     faults: tuple[str, ...] = ()
     """What goes wrong with a virtual module: ``late_answer:ms=500,count=1``."""
+    identity: VirtualIdentity = VirtualIdentity()
+    """What a virtual module says of itself; ``imei`` counts more."""
+    conditions: Conditions = Conditions()
+    """What is around a virtual module."""
+    signing: CloudSigning = CloudSigning()
+    """How a virtual module signs for cloud platforms."""
 
     @property
     def is_virtual(self) -> bool:
@@ -90,6 +97,10 @@ class Rig:
     """At least one."""
     broker: str | BrokerAddress = "bench"
     """``bench`` (in this process), ``mosquitto`` (started for the run), or one that is already there."""
+
+
+_AROUND: dict[str, Any] = {"identity": VirtualIdentity(), "conditions": Conditions(), "signing": CloudSigning()}
+"""Tables of a virtual slot, and what they are without a word in them."""
 
 
 def load_rig(rig: str, broker: str | None = None) -> Rig:
@@ -189,7 +200,9 @@ class _Reader:
         from modemrig import _native
         from modemrig.reference import dialects
 
-        self.known("slot", number, row, {"name", "port", "dialect", "baud", "imei", "apn", "quirks", "faults"})
+        self.known(
+            "slot", number, row, {"name", "port", "dialect", "baud", "imei", "apn", "quirks", "faults", *_AROUND}
+        )
 
         def get(key: str, kind: type, default: Any = None) -> Any:
             return self.value("slot", number, row, key, kind, default)
@@ -229,7 +242,16 @@ class _Reader:
                 _native.check_fault(named, fault)
             except CallerError as error:
                 raise fail("faults", str(error)) from None
-        return Slot(name, port, dialect, baud, imei, get("apn", str), tuple(quirks), tuple(faults))
+        around = {}
+        for key, plain in _AROUND.items():
+            row_of = get(key, dict, {})
+            if row_of and not port.startswith(VIRTUAL):
+                raise fail(key, f"{port} is a real port; only a virtual module's {key} can be chosen")
+            try:
+                around[key] = changed(plain, row_of)
+            except BadValue as error:
+                raise fail(key, str(error)) from None
+        return Slot(name, port, dialect, baud, imei, get("apn", str), tuple(quirks), tuple(faults), **around)
 
     def broker(self, head: dict[str, Any]) -> str | BrokerAddress:
         row = head.get("broker", "bench")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from types import TracebackType
+from typing import Any
 
 from modemrig import _native
 from modemrig.broker import BenchBroker
+from modemrig.conditions import CloudSigning, Conditions, VirtualIdentity, changed
 from modemrig.errors import BadValue
 
 __all__ = ["InjectedFault", "VirtualModule"]
@@ -54,6 +56,9 @@ class VirtualModule:
         tcp: bool = False,
         imei: str | None = None,
         model: str | None = None,
+        identity: VirtualIdentity | None = None,
+        conditions: Conditions | None = None,
+        signing: CloudSigning | None = None,
         speed: float = 1.0,
         seed: int = 0,
         quirks: Iterable[str] = (),
@@ -70,6 +75,9 @@ class VirtualModule:
             tcp: listen on a TCP port instead of a pseudo-terminal; ``path`` is then ``tcp://…``.
             imei: its serial number, 15 digits with a valid check digit; by default made from the seed.
             model: what it says it is; by default the first the document names.
+            identity: more of what it says of itself; ``imei`` and ``model`` count more.
+            conditions: what is around it: registration, signal, SIM, clock, names; by default all is well.
+            signing: how it signs for cloud platforms.
             speed: timers run this many times as fast.
             seed: of whatever is random.
             quirks: named departures from the document.
@@ -78,10 +86,13 @@ class VirtualModule:
 
         Raises:
             Unsupported: there is no such dialect.
-            BadValue: there is no such quirk or fault, or not with this parameter.
+            BadValue: there is no such quirk or fault, or not with this parameter; a value of the identity or of the
+                conditions is out of its range.
         """
         self.dialect = dialect
         """The dialect it speaks."""
+        self._conditions = conditions or Conditions()
+        who = identity or VirtualIdentity()
         address = None
         if redirect and broker is not None:
             address = _address(broker)
@@ -90,8 +101,10 @@ class VirtualModule:
             address,
             None if link is None else os.fspath(link),
             tcp,
-            imei,
-            model,
+            (imei or who.imei, model or who.model, who.revision, who.imsi, who.iccid),
+            astuple(self._conditions),
+            astuple(signing or CloudSigning()),
+            broker.token_url if redirect and isinstance(broker, BenchBroker) else None,
             speed,
             seed,
             list(quirks),
@@ -107,6 +120,42 @@ class VirtualModule:
     def imei(self) -> str:
         """Its serial number."""
         return self._native.imei()
+
+    @property
+    def conditions(self) -> Conditions:
+        """What is around it."""
+        return self._conditions
+
+    def set_conditions(self, **changes: Any) -> None:
+        """Change what is around it; the module is in it when this returns.
+
+        >>> import modemrig
+        >>> with modemrig.VirtualModule("bc35g_bc28") as module, modemrig.open(module.path) as modem:
+        ...     module.set_conditions(registration="denied")
+        ...     modem.command("+CEREG?").lines
+        ('+CEREG: 0,3',)
+
+        Args:
+            changes: fields of ``Conditions``.
+
+        Raises:
+            BadValue: there is no such field, or it cannot be this.
+        """
+        conditions = changed(self._conditions, changes)
+        self._native.set_conditions(astuple(conditions))
+        self._conditions = conditions
+
+    def power_off(self) -> None:
+        """Cut its power, without a word; of what it knew only files and what ``AT&W`` stored are left."""
+        self._native.power("off")
+
+    def power_on(self) -> None:
+        """Give it power again; it starts, and says so. Nothing happens to one that runs."""
+        self._native.power("on")
+
+    def power_cycle(self) -> None:
+        """Cut its power and give it back at once."""
+        self._native.power("cycle")
 
     def inject(self, fault: str, **parameters: str | int) -> None:
         """Have something go wrong from now on; the module acts by it when this returns.

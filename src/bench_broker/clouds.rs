@@ -26,7 +26,7 @@ pub struct Clouds {
     /// Tencent Cloud IoT Hub.
     pub tencent: Vec<tencent::Device>,
     /// AWS IoT Core: every client with a certificate is held to its rules.
-    pub aws: bool,
+    pub aws: Option<aws::Endpoint>,
     /// Whether clients may connect that do not look like any platform's device.
     pub others: bool,
 }
@@ -39,7 +39,7 @@ impl fmt::Debug for Clouds {
             .field("onenet", &self.onenet.len())
             .field("huawei", &self.huawei.len())
             .field("tencent", &self.tencent.len())
-            .field("aws", &self.aws)
+            .field("aws", &self.aws.is_some())
             .field("others", &self.others)
             .finish()
     }
@@ -76,8 +76,8 @@ impl Clouds {
             tencent::check(&self.tencent, login)
         } else if !username.is_empty() && client_id.strip_prefix(username).is_some_and(|rest| rest.starts_with('_')) {
             huawei::check(&self.huawei, login)
-        } else if self.aws && login.has_certificate {
-            aws::check(login)
+        } else if let Some(endpoint) = self.aws.as_ref().filter(|_| login.has_certificate) {
+            aws::check(endpoint, login)
         } else if self.others {
             Ok(())
         } else {

@@ -11,8 +11,14 @@ use pyo3::types::PyDict;
 use crate::bench_broker::BenchBroker;
 use crate::bench_broker::BenchOptions;
 use crate::bench_broker::Certificates;
+use crate::bench_broker::Clouds;
 use crate::bindings::logging;
 use crate::bindings::wait;
+use crate::cloud::alibaba;
+use crate::cloud::aws;
+use crate::cloud::huawei;
+use crate::cloud::onenet;
+use crate::cloud::tencent;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::mqtt;
@@ -107,6 +113,25 @@ impl NativeBroker {
     fn set_users(&self, py: Python<'_>, users: Option<BTreeMap<String, String>>) {
         let users = users.map(|users| users.into_iter().map(|(name, word)| (name, word.into_bytes())).collect());
         py.detach(|| self.broker.set_users(users));
+    }
+
+    fn token_url(&self) -> String {
+        self.broker.token_url()
+    }
+
+    #[pyo3(signature = (devices, others, now))]
+    fn set_clouds(
+        &self,
+        py: Python<'_>,
+        devices: Option<Vec<(String, Vec<String>)>>,
+        others: bool,
+        now: Option<u64>,
+    ) -> PyResult<()> {
+        wait::brief(py, || {
+            let clouds = devices.map(|devices| clouds(devices, others)).transpose()?;
+            self.broker.set_clouds(clouds, now);
+            Ok(())
+        })
     }
 
     fn require_client_cert(&self, py: Python<'_>, required: bool) {
@@ -231,4 +256,34 @@ fn bad(message: String) -> Error {
 
 fn no_start(error: &io::Error) -> Error {
     Error::new(Kind::Internal, format!("the bench broker does not start: {error}"))
+}
+
+/// Devices by platform; each with the fields of its Python class.
+fn clouds(devices: Vec<(String, Vec<String>)>, others: bool) -> Result<Clouds, Error> {
+    let mut clouds = Clouds { others, ..Clouds::default() };
+    for (platform, fields) in devices {
+        match (platform.as_str(), <[String; 3]>::try_from(fields)) {
+            ("alibaba", Ok([product_key, device_name, device_secret])) => {
+                clouds.alibaba.push(alibaba::Device { product_key, device_name, device_secret });
+            }
+            ("onenet", Ok([product_id, device_name, access_key])) => {
+                clouds.onenet.push(onenet::Device { product_id, device_name, access_key });
+            }
+            ("tencent", Ok([product_id, device_name, device_secret])) => {
+                clouds.tencent.push(tencent::Device { product_id, device_name, device_secret });
+            }
+            ("huawei", Err(fields)) if fields.len() == 2 => {
+                let mut fields = fields.into_iter();
+                if let (Some(device_id), Some(secret)) = (fields.next(), fields.next()) {
+                    clouds.huawei.push(huawei::Device { device_id, secret });
+                }
+            }
+            ("aws", Err(fields)) if fields.len() == 1 => {
+                let server_name = fields.into_iter().next().filter(|name| !name.is_empty());
+                clouds.aws = Some(aws::Endpoint { server_name });
+            }
+            (other, _) => return Err(bad(format!("there is no platform {other:?} with these fields"))),
+        }
+    }
+    Ok(clouds)
 }

@@ -1,18 +1,26 @@
 //! A virtual module for Python: started, asked for its port, stopped.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 
 use crate::bindings::logging;
 use crate::bindings::wait;
+use crate::cloud::Method;
+use crate::error::Error;
+use crate::error::Kind;
 use crate::virtual_module::BrokerAddress;
+use crate::virtual_module::CloudSigning;
+use crate::virtual_module::Conditions;
 use crate::virtual_module::Endpoint;
 use crate::virtual_module::FAULTS;
 use crate::virtual_module::IdentityOptions;
 use crate::virtual_module::Network;
 use crate::virtual_module::QUIRKS;
+use crate::virtual_module::Registration;
+use crate::virtual_module::Sim;
 use crate::virtual_module::VirtualModule;
 use crate::virtual_module::VirtualOptions;
 use crate::virtual_module::faults::ParamRow;
@@ -20,6 +28,13 @@ use crate::virtual_module::faults::check;
 
 /// The port for MQTT over TLS where nobody names another.
 const TLS_PORT: u16 = 8883;
+
+/// IMEI, model, revision, IMSI, ICCID.
+type IdentityTuple = (Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+/// Registration and its delay in seconds, rssi, ber, network time and its error in seconds, SIM, PDP, DNS.
+type ConditionsTuple = (String, f64, Option<u8>, Option<u8>, bool, i64, String, bool, bool);
+/// Hash, timestamp, lifetime in seconds.
+type SigningTuple = (String, bool, u64);
 
 /// A running virtual module.
 #[pyclass(frozen, module = "modemrig._native", name = "VirtualModule")]
@@ -40,8 +55,10 @@ impl NativeVirtualModule {
         broker: Option<(String, u16, Option<u16>)>,
         link: Option<PathBuf>,
         tcp: bool,
-        imei: Option<String>,
-        model: Option<String>,
+        identity: IdentityTuple,
+        conditions: ConditionsTuple,
+        signing: SigningTuple,
+        token_url: Option<String>,
         speed: f64,
         seed: u64,
         quirks: Vec<String>,
@@ -53,7 +70,10 @@ impl NativeVirtualModule {
         let options = VirtualOptions {
             endpoint: if tcp { Endpoint::Tcp } else { Endpoint::Pty { link } },
             network: Network { redirect },
-            identity: IdentityOptions { imei, model },
+            identity: identity_options(identity),
+            conditions: wait::brief(py, || around(conditions))?,
+            cloud: wait::brief(py, || cloud_signing(&signing))?,
+            token_url,
             speed,
             seed,
             quirks,
@@ -76,6 +96,22 @@ impl NativeVirtualModule {
         &self.imei
     }
 
+    fn set_conditions(&self, py: Python<'_>, conditions: ConditionsTuple) -> PyResult<()> {
+        wait::brief(py, || self.module.lock().set_conditions(around(conditions)?))
+    }
+
+    fn power(&self, py: Python<'_>, what: &str) -> PyResult<()> {
+        wait::brief(py, || {
+            let module = self.module.lock();
+            match what {
+                "off" => module.power_off(),
+                "on" => module.power_on(),
+                "cycle" => module.power_cycle(),
+                _ => Err(Error::new(Kind::BadValue, format!("power {what:?}: one of off, on, cycle"))),
+            }
+        })
+    }
+
     fn inject(&self, py: Python<'_>, fault: &str) -> PyResult<()> {
         wait::brief(py, || self.module.lock().inject(fault))
     }
@@ -93,6 +129,40 @@ impl NativeVirtualModule {
         py.detach(|| self.module.lock().stop());
         logging::drain(py);
     }
+}
+
+fn identity_options((imei, model, revision, imsi, iccid): IdentityTuple) -> IdentityOptions {
+    IdentityOptions { imei, model, revision, imsi, iccid }
+}
+
+fn around(conditions: ConditionsTuple) -> Result<Conditions, Error> {
+    let (registration, delay_s, rssi, ber, network_time, clock_error_s, sim, pdp, dns) = conditions;
+    let registration_delay = Duration::try_from_secs_f64(delay_s)
+        .map_err(|_| Error::new(Kind::BadValue, format!("registration_delay_s {delay_s}: 0 or more seconds")))?;
+    Ok(Conditions {
+        registration: chosen("registration", &registration, &Registration::NAMES)?,
+        registration_delay,
+        rssi,
+        ber,
+        network_time,
+        clock_error_s,
+        sim: chosen("sim", &sim, &Sim::NAMES)?,
+        pdp,
+        dns,
+    })
+}
+
+fn cloud_signing((method, timestamp, lifetime_s): &SigningTuple) -> Result<CloudSigning, Error> {
+    let method = chosen("method", method, &Method::NAMES)?;
+    Ok(CloudSigning { method, timestamp: *timestamp, lifetime: Duration::from_secs(*lifetime_s) })
+}
+
+/// What a name stands for.
+fn chosen<T: Copy>(what: &str, name: &str, names: &[(&str, T)]) -> Result<T, Error> {
+    names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value).ok_or_else(|| {
+        let all: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
+        Error::new(Kind::BadValue, format!("{what} {name:?}: one of {}", all.join(", ")))
+    })
 }
 
 /// A fault of the table: name, title, and of each parameter name, title, what it may be, default.

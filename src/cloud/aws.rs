@@ -1,16 +1,25 @@
 //! AWS IoT Core: "Device communication protocols" and "Transport security".
 //!
-//! No formula: a device shows a client certificate over TLS, and asks by SNI for the endpoint it means.
+//! No formula: a device shows a client certificate over TLS. Endpoints of several accounts, of own domains and of private
+//! networks also want to be asked for by name (SNI); an ordinary one does not.
 
 use super::Login;
 use super::Refusal;
 use super::Verdict;
 use super::demand;
 
+/// What an endpoint demands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The name clients must ask for; `None`: they need not ask.
+    pub server_name: Option<String>,
+}
+
 /// Looks at how a client came.
-pub fn check(login: &Login<'_>) -> Verdict {
+pub fn check(endpoint: &Endpoint, login: &Login<'_>) -> Verdict {
     demand(login.tls && login.has_certificate, Refusal::NotAllowed)?;
-    demand(login.server_name.is_some_and(|name| !name.is_empty()), Refusal::NotAllowed)?;
+    let name = endpoint.server_name.as_deref();
+    demand(name.is_none_or(|name| login.server_name == Some(name)), Refusal::NotAllowed)?;
     demand(!login.client_id.is_empty(), Refusal::ClientId)?;
     // 0 is taken as the longest.
     demand(login.keep_alive <= 1200, Refusal::NotAllowed)
@@ -31,10 +40,15 @@ mod tests {
             server_name: Some("a1.iot.example"),
             ..Login::default()
         };
-        assert_eq!(Ok(()), check(&login));
-        assert_eq!(Err(Refusal::NotAllowed), check(&Login { has_certificate: false, ..login }));
-        assert_eq!(Err(Refusal::NotAllowed), check(&Login { server_name: None, ..login }));
-        assert_eq!(Err(Refusal::NotAllowed), check(&Login { keep_alive: 1201, ..login }));
-        assert_eq!(Err(Refusal::ClientId), check(&Login { client_id: "", ..login }));
+        let named = Endpoint { server_name: Some("a1.iot.example".into()) };
+        let unnamed = Endpoint::default();
+        assert_eq!(Ok(()), check(&named, &login));
+        let silent = Login { server_name: None, ..login };
+        assert_eq!(Err(Refusal::NotAllowed), check(&named, &silent));
+        assert_eq!(Ok(()), check(&unnamed, &silent));
+        assert_eq!(Err(Refusal::NotAllowed), check(&named, &Login { server_name: Some("b.example"), ..login }));
+        assert_eq!(Err(Refusal::NotAllowed), check(&unnamed, &Login { has_certificate: false, ..login }));
+        assert_eq!(Err(Refusal::NotAllowed), check(&unnamed, &Login { keep_alive: 1201, ..login }));
+        assert_eq!(Err(Refusal::ClientId), check(&unnamed, &Login { client_id: "", ..login }));
     }
 }

@@ -27,6 +27,12 @@ pub struct IdentityOptions {
     pub imei: Option<String>,
     /// One the document names, or any other name.
     pub model: Option<String>,
+    /// The firmware.
+    pub revision: Option<String>,
+    /// 6 to 15 digits.
+    pub imsi: Option<String>,
+    /// 19 or 20 digits, the last a check digit.
+    pub iccid: Option<String>,
 }
 
 impl Identity {
@@ -45,19 +51,28 @@ impl Identity {
             Family::Qmt => "Quectel",
             Family::Cmqtt => "SIMCOM INCORPORATED",
         };
-        let revision = match dialect.family {
-            Family::Qmt => format!("{}R01A01M08", model.replace('-', "")),
-            Family::Cmqtt => format!("2110B01{}", model.replace('-', "")),
-        };
-        Ok(Identity {
-            manufacturer: manufacturer.into(),
-            model,
-            revision,
-            imei,
+        for (name, text) in [("model", &wishes.model), ("revision", &wishes.revision)] {
+            if text.as_ref().is_some_and(|text| text.is_empty() || !text.chars().all(|c| (' '..='~').contains(&c))) {
+                return Err(format!("a {name} is printable ASCII, not {text:?}"));
+            }
+        }
+        let plain = model.replace('-', "");
+        let revision = wishes.revision.clone().unwrap_or_else(|| match dialect.family {
+            Family::Qmt => format!("{plain}R01A01M08"),
+            Family::Cmqtt => format!("2110B01{plain}"),
+        });
+        let imsi = match &wishes.imsi {
+            Some(imsi) if (6..=15).contains(&imsi.len()) && is_digits(imsi) => imsi.clone(),
+            Some(imsi) => return Err(format!("{imsi} is no IMSI: 6 to 15 digits")),
             // 001-01 is the test network of 3GPP TS 23.122.
-            imsi: format!("00101{:010}", spread(seed ^ 1) % 10_000_000_000),
-            iccid: checked(&format!("898600{:013}", spread(seed ^ 2) % 10_000_000_000_000)),
-        })
+            None => format!("00101{:010}", spread(seed ^ 1) % 10_000_000_000),
+        };
+        let iccid = match &wishes.iccid {
+            Some(iccid) if is_iccid(iccid) => iccid.clone(),
+            Some(iccid) => return Err(format!("{iccid} is no ICCID: 19 or 20 digits, the last of them a check digit")),
+            None => checked(&format!("898600{:013}", spread(seed ^ 2) % 10_000_000_000_000)),
+        };
+        Ok(Identity { manufacturer: manufacturer.into(), model, revision, imei, imsi, iccid })
     }
 
     /// The lines of `ATI`.
@@ -103,7 +118,15 @@ fn checked(digits: &str) -> String {
 }
 
 fn is_imei(text: &str) -> bool {
-    text.len() == 15 && text.bytes().all(|b| b.is_ascii_digit()) && checked(&text[..14]) == text
+    text.len() == 15 && is_digits(text) && checked(&text[..14]) == text
+}
+
+fn is_iccid(text: &str) -> bool {
+    matches!(text.len(), 19 | 20) && is_digits(text) && checked(&text[..text.len() - 1]) == text
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -118,6 +141,32 @@ mod tests {
         assert!(is_imei(&imei(0)) && is_imei(&imei(1)));
         assert_ne!(imei(0), imei(1));
         assert_eq!(imei(7), imei(7));
+    }
+
+    #[test]
+    fn wishes_are_taken_or_refused_with_what_is_wrong() {
+        let dialect = catalogue().get("sim7028").expect("is built in");
+        let some = |text: &str| Some(text.to_owned());
+        let wishes = IdentityOptions {
+            imei: some("260531793113837"),
+            model: some("SIM7028-X"),
+            revision: some("V9"),
+            imsi: some("001010000000001"),
+            iccid: some(&checked("8986001234567890123")),
+        };
+        let identity = Identity::new(dialect, &wishes, 0).expect("all well-formed");
+        assert_eq!((Some(identity.imei), Some(identity.model)), (wishes.imei.clone(), wishes.model.clone()));
+        assert_eq!((Some(identity.revision), Some(identity.imsi)), (wishes.revision.clone(), wishes.imsi.clone()));
+        assert_eq!(Some(identity.iccid), wishes.iccid);
+        for wrong in [
+            IdentityOptions { imei: some("260531793113830"), ..IdentityOptions::default() },
+            IdentityOptions { model: some(""), ..IdentityOptions::default() },
+            IdentityOptions { revision: some("a\rb"), ..IdentityOptions::default() },
+            IdentityOptions { imsi: some("12345"), ..IdentityOptions::default() },
+            IdentityOptions { iccid: some("89860012345678901230"), ..IdentityOptions::default() },
+        ] {
+            Identity::new(dialect, &wrong, 0).expect_err("malformed");
+        }
     }
 
     #[test]

@@ -96,6 +96,9 @@ class Bench:
             quirks=slot.quirks,
             faults=slot.faults,
             imei=slot.imei,
+            identity=slot.identity,
+            conditions=slot.conditions,
+            signing=slot.signing,
             seed=self.rig.slots.index(slot),
         )
         return self._owned.enter_context(module).path
