@@ -309,7 +309,11 @@ impl Device {
 
     /// The same for a command beside MQTT, where 3GPP TS 27.007 §9.2 has the numbers.
     pub(super) fn general_refusal(&self, refusal: Refusal) -> FinalResult {
-        let number = refusal as i64;
+        self.general_error(refusal as i64)
+    }
+
+    /// The same for any number.
+    pub(super) fn general_error(&self, number: i64) -> FinalResult {
         match (self.error(number), GENERAL.iter().find(|(known, _)| *known == number)) {
             (FinalResult::Error, Some((_, words))) => match self.error_form() {
                 1 => FinalResult::Cme(number.to_string()),

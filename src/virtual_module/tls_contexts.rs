@@ -92,8 +92,7 @@ pub(super) fn security(device: &Device, context: i64) -> Result<Security, Contex
         Verify::Server => (file(names.ca)?, None, None),
         Verify::Mutual => (file(names.ca)?, file(names.cert)?, file(names.key)?),
     };
-    let suite =
-        names.suites.and_then(|(key, param)| only_suite(device.setting(names.command, key, param, context)?));
+    let suite = names.suites.and_then(|(key, param)| only_suite(device.setting(names.command, key, param, context)?));
     let tls = ClientTls {
         verify,
         check_host_name: false,

@@ -194,6 +194,31 @@ fn a_fault_for_a_command_leaves_every_other_alone() {
     assert!(refused.to_string().contains("a command of the dialect"), "{refused}");
 }
 
+/// Decision 41: the number is said where the host asked for numbers and the document has them; the makers' own commands for
+/// files have numbers of their own.
+#[test]
+fn decision_41_an_error_has_its_number_where_the_document_has_numbers() {
+    let cases = [
+        ("bc35g_bc28", 0, "AT+QMTOPEN=0,\"a.example\",1883", "\r\nERROR\r\n"),
+        ("bc35g_bc28", 1, "AT+QMTOPEN=0,\"a.example\",1883", "\r\n+CME ERROR: 30\r\n"),
+        ("bc35g_bc28", 2, "AT+QMTOPEN=0,\"a.example\",1883", "\r\n+CME ERROR: no network service\r\n"),
+        (DIALECT, 1, "AT+QMTOPEN=0,\"a.example\",1883", "\r\nERROR\r\n"),
+        (DIALECT, 1, "AT+CSQ", "\r\n+CME ERROR: 30\r\n"),
+        ("sim7028", 0, "AT+CCERTDOWN=\"a.pem\",3", "\r\nERROR\r\n"),
+    ];
+    for (dialect, form, command, answer) in cases {
+        let mut module = SimulatedModule::new(&VirtualOptions::new(dialect)).expect("a module");
+        module.ask(&format!("ATE0;+CMEE={form}"), 0.1);
+        for fault in ["error:cme=30,count=1", "file_system_full"] {
+            module.inject(fault).expect("injected");
+        }
+        assert_eq!(answer, module.ask(command, 0.1), "{dialect} AT+CMEE={form}: {command}");
+    }
+    let mut module = faulty(&["file_system_full:count=1"]);
+    module.ask("ATE0;+CMEE=1", 0.1);
+    assert_eq!("\r\n+CME ERROR: 420\r\n", module.ask("AT+QFUPL=\"a.pem\",3,5", 0.1));
+}
+
 /// A module with a thread, on a line: an order counts when the call that gave it returns.
 #[test]
 fn a_running_module_takes_orders_until_it_is_stopped() {

@@ -1,5 +1,9 @@
 //! One virtual module without its line: command lines in, replies out, clients and timers driven. `board` owns the
-//! descriptors and calls it.
+//! descriptors and calls it. What faults make of it is in `faulty`.
+//!
+//! Longer than 400 lines: a command's way from its line to its final result is best read in one piece.
+
+mod faulty;
 
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
@@ -32,7 +36,6 @@ use crate::virtual_module::device::Power;
 use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Service;
 use crate::virtual_module::device::Typed;
-use crate::virtual_module::faults::Effect;
 use crate::virtual_module::faults::Fault;
 use crate::virtual_module::faults::Line;
 use crate::virtual_module::identity::Identity;
@@ -43,13 +46,9 @@ use crate::virtual_module::quirks::Quirks;
 use crate::virtual_module::replies::Replies;
 use crate::virtual_module::surroundings::Surroundings;
 use crate::virtual_module::surroundings::look_around;
-use crate::virtual_module::surroundings::lose_context;
 
 /// How long a module takes to start; the documents print nothing, real ones take some seconds.
 const BOOT: Duration = Duration::from_millis(1500);
-
-/// Bytes that a frozen module keeps, as a UART's buffer does.
-const UNHEARD: usize = 64 * 1024;
 
 /// Who asked for typed input.
 #[derive(Clone, Copy)]
@@ -134,60 +133,6 @@ impl Module {
             unheard: Vec::new(),
             power: None,
             host_is_slow: false,
-        }
-    }
-
-    /// Bytes of the host.
-    pub(super) fn receive(&mut self, bytes: &[u8]) {
-        if !matches!(self.state, State::Running) {
-            return;
-        }
-        let heard = self.line.hear(&mut self.device.faults, bytes);
-        if self.frozen.is_none() {
-            self.device.replies.session.receive(&heard, self.device.now);
-        } else if self.unheard.len() < UNHEARD {
-            self.unheard.extend(heard);
-        }
-    }
-
-    /// Hears and says nothing for a while.
-    fn freeze(&mut self, length: Duration) {
-        let until = self.device.now + length;
-        self.speak();
-        self.line.freeze(until);
-        self.frozen = self.frozen.max(Some(until));
-    }
-
-    /// Goes on after having been frozen.
-    fn thaw(&mut self) {
-        if self.frozen.take_if(|until| *until <= self.device.now).is_some() {
-            let unheard = std::mem::take(&mut self.unheard);
-            self.device.replies.session.receive(&unheard, self.device.now);
-        }
-    }
-
-    /// Has everything said pass the faults of the line.
-    fn speak(&mut self) {
-        while let Some((part, bytes)) = self.device.replies.session.poll_part() {
-            self.line.say(&mut self.device.faults, part, &bytes, self.device.now);
-        }
-    }
-
-    /// Bytes for the host, if it is time for some.
-    pub(super) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.speak();
-        self.line.poll(self.device.now)
-    }
-
-    /// Faults that need no occasion.
-    fn break_down(&mut self) {
-        let Device { faults, radio, .. } = &mut self.device;
-        let can = |fault: &Fault| fault.number("context").is_none_or(|context| radio.is_active(context));
-        let Some(fault) = faults.at_once(&[Effect::Freeze, Effect::Restart, Effect::LosePdp], can) else { return };
-        match (fault.effect(), fault.number("context")) {
-            (Effect::Freeze, _) => self.freeze(fault.span("ms")),
-            (_, Some(context)) => lose_context(&mut self.device, self.service.as_mut(), context),
-            _ => self.power = Some(Power::Restart),
         }
     }
 
@@ -330,26 +275,18 @@ impl Module {
         self.device.replies.begin();
         // What is said from here on, behind the echo, answers this line.
         self.speak();
-        self.line.begin(self.names(line));
+        let parsed = command_line::parse(line);
+        let names = parsed.iter().flatten().map(|command| self.name_of(command).to_owned());
+        self.line.begin(names.collect());
         let limits = &self.device.dialect.limits;
         let too_long = limits.line_len.is_some_and(|most| line.len() > most as usize);
-        match command_line::parse(line) {
+        match parsed {
             Some(commands) if !too_long && limits.line_commands.is_none_or(|most| commands.len() <= most as usize) => {
                 self.rest = commands.into();
                 self.go_on();
             }
             _ => self.end(FinalResult::Error),
         }
-    }
-
-    /// The names of the commands of a line, as the catalogue writes them.
-    fn names(&self, line: &[u8]) -> Vec<String> {
-        let name = |parsed: &ParsedCommand| self.name_of(parsed).to_owned();
-        command_line::parse(line).unwrap_or_default().iter().map(name).collect()
-    }
-
-    fn name_of<'a>(&self, parsed: &'a ParsedCommand) -> &'a str {
-        self.device.dialect.entry(&parsed.name).map_or(parsed.name.as_str(), |(name, _)| name)
     }
 
     /// Carries out what is left of the command line, up to the first error or input.
@@ -360,35 +297,6 @@ impl Module {
             }
         }
         self.end(FinalResult::Ok);
-    }
-
-    /// Whether a fault keeps the module from carrying out this command now.
-    fn goes_wrong(&mut self, parsed: &ParsedCommand) -> bool {
-        let name = self.name_of(parsed);
-        let effects = [Effect::Ignore, Effect::Delay, Effect::Refuse, Effect::Freeze];
-        let Some(fault) = self.device.faults.on_command(&effects, name) else { return false };
-        match fault.effect() {
-            Effect::Freeze => {
-                self.freeze(fault.span("ms"));
-                self.late = Some((self.device.now, parsed.clone()));
-            }
-            Effect::Delay => self.late = Some((self.device.now + fault.span("ms"), parsed.clone())),
-            Effect::Refuse => self.end(self.device.error(fault.number("cme").unwrap_or_default())),
-            _ => {
-                self.rest.clear();
-                self.device.replies.session.end_command(self.device.now);
-            }
-        }
-        true
-    }
-
-    /// Carries out the command that a fault kept back, once it is time.
-    fn catch_up(&mut self) {
-        if let Some((_, command)) = self.late.take_if(|(due, _)| *due <= self.device.now && self.frozen.is_none())
-            && self.carried_out(&command)
-        {
-            self.go_on();
-        }
     }
 
     fn carried_out(&mut self, command: &ParsedCommand) -> bool {
@@ -447,11 +355,7 @@ impl Module {
 
     fn end(&mut self, result: FinalResult) {
         self.rest.clear();
-        for command in self.line.commands().to_vec() {
-            if self.device.faults.on_command(&[Effect::Restart], &command).is_some() {
-                self.power = Some(Power::Restart);
-            }
-        }
+        self.break_down_behind();
         self.device.replies.end(&result, self.device.now);
     }
 
