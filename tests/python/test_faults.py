@@ -44,6 +44,16 @@ def test_a_fault_from_the_start_happens_as_often_as_asked():
         assert [(each.happened, each.left) for each in module.faults] == [(1, 0)]
 
 
+def test_a_fault_that_happens_says_so_in_the_log(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", "modemrig")
+    with modemrig.VirtualModule(DIALECT) as module, modemrig.open(module.path) as modem:
+        module.inject("error:command=AT+CSQ,count=1")
+        assert not modem.command("+CSQ").ok
+        assert modem.command("+CSQ").ok
+    said = [row.getMessage() for row in caplog.records if row.name == "modemrig.virtual_module"]
+    assert [line for line in said if "fault" in line] == ["fault error:cme=4,command=AT+CSQ,count=1 happens to AT+CSQ"]
+
+
 def test_a_text_with_commas_arrives_whole():
     with modemrig.VirtualModule(DIALECT) as module:
         module.inject("urc_in_answer:at=4", text='+CREG: 1,"1A2B"')

@@ -171,6 +171,21 @@ fn bytes_that_the_module_hears_wrongly_are_no_command() {
 }
 
 #[test]
+fn the_echo_of_a_line_is_garbled_as_one_however_slowly_it_is_typed() {
+    let mut module = faulty(&["echo_garbage:count=1"]);
+    let garbled: String = "AT+CSQ\r"
+        .bytes()
+        .map(|byte| {
+            module.host(&[byte]);
+            module.after(0.3)
+        })
+        .collect();
+    assert!(garbled.ends_with("\r\n+CSQ: 24,99\r\n\r\nOK\r\n"), "{garbled:?}");
+    assert!(garbled.chars().zip("AT+CSQ\r".chars()).all(|(said, typed)| said != typed), "{garbled:?}");
+    assert_eq!(HEALTHY, module.ask("AT+CSQ", 1.0));
+}
+
+#[test]
 fn the_same_seed_makes_the_same_noise() {
     let noise = |seed| {
         let options =

@@ -86,7 +86,8 @@ fn decision_25_a_broker_that_refuses_a_sim7028() {
 fn decision_28_every_acknowledgement_that_never_comes_ends_its_request_with_2() {
     let mut module = module(LTE, &["ack_lost:kind=connack"]);
     assert!(connect(&mut module).ends_with("+QMTCONN: 0,2\r\n\r\n+QMTSTAT: 0,4\r\n"));
-    let cases: [(&str, fn(&mut SimulatedModule) -> String, &str, Kind); 5] = [
+    type Request = fn(&mut SimulatedModule) -> String;
+    let cases: [(&str, Request, &str, Kind); 5] = [
         ("suback", |module| module.ask("AT+QMTSUB=0,1,\"t\",1", 120.0), "+QMTSUB: 0,1,2\r\n", Kind::Subscribe),
         ("unsuback", |module| module.ask("AT+QMTUNS=0,1,\"t\"", 120.0), "+QMTUNS: 0,1,2\r\n", Kind::Unsubscribe),
         ("puback", |module| publish(module, 1), "+QMTPUBEX: 0,1,2\r\n", Kind::Publish),

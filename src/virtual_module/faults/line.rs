@@ -29,6 +29,8 @@ pub(in crate::virtual_module) struct Line {
     commands: Vec<String>,
     /// Bytes of its answer that were said.
     position: usize,
+    /// Whether the echo of the line that is being typed is garbled.
+    garbles_echo: Option<bool>,
     /// The module died in the middle of an answer: nothing more comes of it.
     died: bool,
     random: Random,
@@ -41,6 +43,7 @@ impl Line {
             not_before: None,
             commands: Vec::new(),
             position: 0,
+            garbles_echo: None,
             died: false,
             random: Random::new(seed),
         }
@@ -50,6 +53,7 @@ impl Line {
     pub(in crate::virtual_module) fn begin(&mut self, commands: Vec<String>) {
         self.commands = commands;
         self.position = 0;
+        self.garbles_echo = None;
     }
 
     /// The commands of the running command line.
@@ -76,7 +80,7 @@ impl Line {
             }
         }
         match part {
-            Part::Echo if faults.happens(Effect::GarbleEcho, "the echo") => {
+            Part::Echo if *self.garbles_echo.get_or_insert_with(|| faults.happens(Effect::GarbleEcho, "the echo")) => {
                 let garbage: Vec<u8> = rest.iter().map(|byte| self.random.other(*byte)).collect();
                 self.emit(faults, &garbage, now);
             }
