@@ -284,5 +284,12 @@ fn common_commands() -> Vec<CommandRule> {
 
 fn settings() -> Vec<SettingRule> {
     let rule = |key, at, what| SettingRule { command: "+QMTCFG", key, at, what };
-    vec![rule("recv/mode", 3, Setting::Length), rule("dataformat", 3, Setting::Hex)]
+    vec![
+        rule("recv/mode", 3, Setting::Length),
+        rule("dataformat", 3, Setting::Hex),
+        // One setting under two names (decision 34).
+        rule("dataformat", 2, Setting::TypedHex),
+        rule("send/mode", 2, Setting::TypedHex),
+        rule("view/mode", 2, Setting::TypedShown),
+    ]
 }

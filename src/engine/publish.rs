@@ -12,13 +12,13 @@ use crate::engine::client::text;
 use crate::engine::clock;
 use crate::engine::commands::Goal;
 use crate::engine::receipt::Receipt;
-use crate::engine::value::Value;
 use crate::engine::wait::Until;
 use crate::engine::wait::Wait;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::proto::FinalResult;
 use crate::proto::Input;
+use crate::proto::Setting;
 use crate::proto::hex::to_hex;
 
 /// How long a module that took a message owes us the prompt of the next one; no document prints a time for a prompt.
@@ -88,7 +88,7 @@ impl Client {
 
     /// Payloads are typed as hexadecimal digits (QMTCFG "send/mode" or "dataformat").
     fn types_hex(&self) -> bool {
-        self.slot().facts.lock().known.get("send_mode") == Some(&Value::Int(1))
+        self.port().protocol.lock().te.settings().of(Setting::TypedHex, self.index)
     }
 
     fn qmt_publish(&self, message: &Outgoing, until: &Until<'_>) -> Result<Receipt, Error> {

@@ -32,6 +32,7 @@ impl Client {
         let order = self.order("AT+QMTOPEN", "write", &[text(host), int(port)], None)?;
         self.choose_tls(tls, &until)?;
         self.ask_for_lengths(&until)?;
+        self.learn_formats(&until)?;
         let opened = self.late(order.clone(), &until);
         let stale = matches!(&opened, Err(error) if error.code == Some(OCCUPIED)) && !self.slot().facts.lock().ours;
         let outcome = if stale {
@@ -80,6 +81,22 @@ impl Client {
             }
             other => other,
         }
+    }
+
+    /// A program before us may have left payloads in hexadecimal or their echo on: settings last until power-down.
+    fn learn_formats(&self, until: &Until<'_>) -> Result<(), Error> {
+        for (key, param) in [("dataformat", "recv_mode"), ("view/mode", "view_mode")] {
+            if self.dialect().variant_for("AT+QMTCFG", key).is_none() {
+                continue;
+            }
+            match self.known_or_read(key, param, until) {
+                Err(error) if error.kind == Kind::CommandRefused => {
+                    log::info!(target: "modemrig::engine", "{}: no {key}: {error}", self.port().name);
+                }
+                other => drop(other?),
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn qmt_connect(&self, credentials: &Credentials, wait: Wait<'_>) -> Result<(), Error> {

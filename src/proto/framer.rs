@@ -21,6 +21,8 @@ pub(super) struct Context<'a> {
     pub command: Option<&'a [u8]>,
     /// The payload whose echo may come.
     pub payload: Option<&'a [u8]>,
+    /// Whether its echo is sure to come.
+    pub payload_shown: bool,
     /// Whether a prompt is due.
     pub prompt_due: bool,
     /// Whether a result may come as a single digit and CR.
@@ -268,13 +270,13 @@ enum Match {
     No,
 }
 
-/// Whether the module sends our payload back. With echo on any payload is looked for; with echo off (some firmware shows
-/// what is typed all the same) only one that cannot be taken for an answer.
+/// Whether the module sends our payload back. With echo on, or QMTCFG "view/mode", any payload is looked for; else (some
+/// firmware shows what is typed all the same) only one that cannot be taken for an answer.
 fn payload_echo(rest: &[u8], context: &Context<'_>) -> Match {
     let Some(payload) = context.payload.filter(|payload| !payload.is_empty()) else {
         return Match::No;
     };
-    if !context.settings.echo && !is_innocent(payload) {
+    if !context.settings.echo && !context.payload_shown && !is_innocent(payload) {
         return Match::No;
     }
     if rest.starts_with(payload) {

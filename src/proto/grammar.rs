@@ -188,6 +188,15 @@ pub enum Setting {
     Length,
     /// The payload is hexadecimal.
     Hex,
+    /// The host types the payload as hexadecimal digits.
+    TypedHex,
+    /// The module shows what the host types as payload.
+    TypedShown,
+}
+
+impl Setting {
+    /// How many there are.
+    pub(super) const COUNT: usize = 4;
 }
 
 /// What a command line makes the module ask for.
@@ -288,6 +297,16 @@ impl Grammar {
             InputRule::Publish { at } => number(at).map_or(Asked::Nothing, Asked::Counted),
             InputRule::File { at } => Asked::File(number(at).unwrap_or(0)),
         }
+    }
+
+    /// Whether the input this command asks for is a message, and whose client's; `None` where it asks for none.
+    pub fn client_of_input(&self, command: &ParsedCommand) -> Option<(bool, u8)> {
+        if self.asked(command) == Asked::Nothing {
+            return None;
+        }
+        let is_message = matches!(self.command(&command.name)?.input, InputRule::Publish { .. });
+        let client = command.args.iter().find_map(Arg::number)?;
+        Some((is_message, u8::try_from(client).ok()?))
     }
 
     /// The setting an accepted command changes: what, for which client, to which value.

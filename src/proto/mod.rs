@@ -26,6 +26,7 @@ pub use event::FinalResult;
 pub use event::Message;
 pub use event::Op;
 pub use grammar::Grammar;
+pub use grammar::Setting;
 pub use settings::Settings;
 pub use ta::Part;
 pub use ta::PayloadEnd;

@@ -15,6 +15,7 @@ use crate::proto::framer::Frame;
 use crate::proto::framer::Memory;
 use crate::proto::framer::Silence;
 use crate::proto::framer::Step;
+use crate::proto::grammar::Setting;
 use crate::proto::hex::from_hex;
 
 /// More digits than this are no length.
@@ -54,7 +55,7 @@ pub(super) fn look(rest: &[u8], at: usize, context: &Context<'_>, silence: Silen
     let after = at + digits;
     if digits > 0 && digits <= LENGTH_DIGITS {
         let length = rest[at..after].iter().fold(0, |value, digit| value * 10 + usize::from(digit - b'0'));
-        let strict = context.settings.len_of(look.header.client);
+        let strict = context.settings.of(Setting::Length, look.header.client);
         match (rest.get(after), rest.get(after + 1)) {
             (None, _) if silence == Silence::None => return Step::More(Silence::Short),
             (Some(b','), None) if silence == Silence::None => return Step::More(Silence::Short),
@@ -99,7 +100,7 @@ fn header(rest: &[u8], at: usize, context: &Context<'_>) -> Seen<Header> {
         Some(b'"') => at += 1,
         Some(_) => return Seen::No,
     }
-    let closing = match topic_end(rest, at, context.settings.len_of(client)) {
+    let closing = match topic_end(rest, at, context.settings.of(Setting::Length, client)) {
         Seen::Yes(closing) => closing,
         Seen::More => return Seen::More,
         Seen::No => return Seen::No,
@@ -165,7 +166,7 @@ impl Look<'_> {
     /// A payload whose length was announced. `None`: the announcement was none (only where length reporting is off).
     fn counted(&self, at: usize, length: usize, strict: bool, memory: &mut Memory) -> Option<Step> {
         let body = &self.rest[at..];
-        if self.context.settings.hex_of(self.header.client) {
+        if self.context.settings.of(Setting::Hex, self.header.client) {
             match self.hex_digits(body, length) {
                 Seen::Yes((payload, used)) => return Some(self.message(payload, Delimiter::Length, at + used)),
                 Seen::More if self.silence < Silence::Long => return Some(Step::More(Silence::Long)),
@@ -321,7 +322,7 @@ impl Look<'_> {
     }
 
     fn message(&self, payload: &[u8], delimiter: Delimiter, used: usize) -> Step {
-        let hex = self.context.settings.hex_of(self.header.client);
+        let hex = self.context.settings.of(Setting::Hex, self.header.client);
         let decoded = if hex { from_hex(payload) } else { None };
         let message = Message {
             client: self.header.client,

@@ -1,5 +1,10 @@
 //! The settings that change what is on the wire. They follow accepted commands; `te` does that.
 
+use crate::proto::grammar::Setting;
+
+/// No module has more clients.
+const CLIENTS: usize = 8;
+
 /// Settings of one port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -11,39 +16,31 @@ pub struct Settings {
     pub len: bool,
     /// Received payloads are hexadecimal, for every client that has no setting of its own.
     pub hex: bool,
-    client_len: [Option<bool>; 8],
-    client_hex: [Option<bool>; 8],
+    clients: [[Option<bool>; CLIENTS]; Setting::COUNT],
 }
 
 impl Default for Settings {
     /// Echo off, words, no length, text: what the host side sets up.
     fn default() -> Settings {
-        Settings { echo: false, verbose: true, len: false, hex: false, client_len: [None; 8], client_hex: [None; 8] }
+        Settings { echo: false, verbose: true, len: false, hex: false, clients: Default::default() }
     }
 }
 
 impl Settings {
-    /// Whether the messages of this client carry a length.
-    pub fn len_of(&self, client: u8) -> bool {
-        self.client_len.get(usize::from(client)).copied().flatten().unwrap_or(self.len)
+    /// Whether this is on for a client.
+    pub fn of(&self, what: Setting, client: u8) -> bool {
+        let own = self.clients[what as usize].get(usize::from(client)).copied().flatten();
+        own.unwrap_or(match what {
+            Setting::Length => self.len,
+            Setting::Hex => self.hex,
+            Setting::TypedHex | Setting::TypedShown => false,
+        })
     }
 
-    /// Whether the payloads of this client are hexadecimal.
-    pub fn hex_of(&self, client: u8) -> bool {
-        self.client_hex.get(usize::from(client)).copied().flatten().unwrap_or(self.hex)
-    }
-
-    /// Sets the length report of one client.
-    pub fn set_len(&mut self, client: u8, len: bool) {
-        if let Some(slot) = self.client_len.get_mut(usize::from(client)) {
-            *slot = Some(len);
-        }
-    }
-
-    /// Sets hexadecimal output of one client.
-    pub fn set_hex(&mut self, client: u8, hex: bool) {
-        if let Some(slot) = self.client_hex.get_mut(usize::from(client)) {
-            *slot = Some(hex);
+    /// Switches it on or off for a client.
+    pub fn set(&mut self, what: Setting, client: u8, on: bool) {
+        if let Some(slot) = self.clients[what as usize].get_mut(usize::from(client)) {
+            *slot = Some(on);
         }
     }
 

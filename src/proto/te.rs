@@ -17,6 +17,7 @@ use crate::proto::framer::Framer;
 use crate::proto::framer::Silence;
 use crate::proto::grammar::Asked;
 use crate::proto::grammar::Grammar;
+use crate::proto::grammar::Setting;
 use crate::proto::settings::Settings;
 use crate::proto::te_blocks::Block;
 
@@ -114,6 +115,8 @@ pub struct TeSession {
     pub(super) booting: bool,
     pub(super) block: Option<Block>,
     pub(super) payload_echo: Option<Vec<u8>>,
+    /// The module is known to send payloads of this client back.
+    payload_shown: bool,
     pub(super) events: VecDeque<Event>,
     transmit: VecDeque<Vec<u8>>,
     last_bytes: Option<Instant>,
@@ -134,6 +137,7 @@ impl TeSession {
             booting: false,
             block: None,
             payload_echo: None,
+            payload_shown: false,
             events: VecDeque::new(),
             transmit: VecDeque::new(),
             last_bytes: None,
@@ -318,6 +322,10 @@ impl TeSession {
     }
 
     pub(super) fn write_payload(&mut self, bytes: Vec<u8>) {
+        self.payload_shown = self.pending.iter().flat_map(|pending| &pending.commands).any(|command| {
+            let input = self.grammar.client_of_input(command);
+            input.is_some_and(|(_, client)| self.settings.of(Setting::TypedShown, client))
+        });
         self.payload_echo = Some(bytes.clone());
         self.transmit.push_back(bytes);
     }
@@ -325,7 +333,10 @@ impl TeSession {
     fn begin(&mut self, request: Request) {
         let commands = command_line::parse_line(&request.line).unwrap_or_default();
         let asked = commands.iter().map(|command| self.grammar.asked(command)).find(|asked| *asked != Asked::Nothing);
-        let asked = asked.unwrap_or(Asked::Nothing);
+        let asked = match asked.unwrap_or(Asked::Nothing) {
+            Asked::Counted(length) if self.types_digits(&commands) => Asked::Counted(length * 2),
+            asked => asked,
+        };
         let sends = matches!(request.input, Input::Prompt(_) | Input::Upload(_) | Input::ManualPrompt);
         let waits = sends || !matches!(asked, Asked::Nothing | Asked::Possible);
         let state = if waits { TeState::AwaitPrompt } else { TeState::AwaitResult };
@@ -335,6 +346,12 @@ impl TeSession {
         self.booting = false;
         let Request { line, input, awaits } = request;
         self.pending = Some(Pending { line, commands, asked, input, state, awaits, echoed: false, answered: false });
+    }
+
+    /// Whether what these commands ask for is typed as hexadecimal digits; a length counts bytes (decision 34).
+    fn types_digits(&self, commands: &[ParsedCommand]) -> bool {
+        let message = commands.iter().find_map(|command| self.grammar.client_of_input(command));
+        message.is_some_and(|(is_message, client)| is_message && self.settings.of(Setting::TypedHex, client))
     }
 
     /// Takes frames as long as there are any; each may change how the next one is read.
@@ -347,6 +364,7 @@ impl TeSession {
                 settings: &self.settings,
                 command: pending.filter(|pending| !pending.echoed).map(|pending| pending.line.as_slice()),
                 payload: self.payload_echo.as_deref(),
+                payload_shown: self.payload_shown,
                 prompt_due: prompt_due(pending, self.unseen_command || self.desynced),
                 numeric: numeric_wanted && (!self.settings.verbose || pending.is_some_and(Pending::turns_numeric)),
             };

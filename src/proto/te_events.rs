@@ -10,7 +10,6 @@ use crate::proto::framer::Frame;
 use crate::proto::grammar::Asked;
 use crate::proto::grammar::LineKind;
 use crate::proto::grammar::ReadRule;
-use crate::proto::grammar::Setting;
 use crate::proto::grammar::WordKind;
 use crate::proto::lines;
 use crate::proto::lines::Line;
@@ -336,10 +335,7 @@ impl TeSession {
             }
             if command.form == Form::Write {
                 for (what, client, on) in self.grammar.setting(command) {
-                    match what {
-                        Setting::Length => self.settings.set_len(client, on),
-                        Setting::Hex => self.settings.set_hex(client, on),
-                    }
+                    self.settings.set(what, client, on);
                 }
             }
         }

@@ -47,7 +47,7 @@ fn willing(line: &str) -> Option<Answer> {
             let values = match fields[0] {
                 "\"timeout\"" => "5,3,0",
                 "\"keepalive\"" => "120",
-                "\"recv/mode\"" => "0,0",
+                "\"recv/mode\"" | "\"dataformat\"" => "0,0",
                 _ => "0",
             };
             Some(Answer::Say(format!("\r\n+QMTCFG: {},{values}\r\n{OK}", fields[0])))
@@ -85,6 +85,8 @@ fn a_whole_session_writes_the_documented_lines() {
         "AT+QMTCFG=\"ssl\",0",
         "AT+QMTCFG=\"recv/mode\",0",
         "AT+QMTCFG=\"recv/mode\",0,0,1",
+        "AT+QMTCFG=\"dataformat\",0",
+        "AT+QMTCFG=\"view/mode\",0",
         "AT+QMTOPEN=0,\"broker.lab\",1883",
         "AT+QMTCONN=0,\"me\"",
         "AT+QMTSUB=0,1,\"a/b\",1",

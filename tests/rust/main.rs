@@ -4,6 +4,8 @@
 mod bench_broker;
 mod engine_clients;
 mod engine_commands;
+#[cfg(feature = "virtual")]
+mod engine_formats;
 mod engine_lifecycle;
 mod engine_script;
 #[cfg(feature = "virtual")]

@@ -15,6 +15,7 @@ use modemrig::proto::Request;
 use modemrig::proto::Settings;
 use modemrig::proto::TeSession;
 use modemrig::proto::TeState;
+use modemrig::proto::grammar::Asked;
 use modemrig::proto::te::SILENCE;
 use modemrig::proto::te::STALL;
 
@@ -152,4 +153,35 @@ fn a_restart_ends_every_request() {
     send(&mut te, "AT+QMTPUBEX=0,7,1,0,\"t\",2", Input::ManualPrompt, publish(7), now);
     assert_eq!(vec![Event::Restarted], events(&mut te, b"\r\nRDY\r\n", now));
     assert_eq!((TeState::Idle, 0), (te.state(), te.owed().len()));
+}
+
+/// QMTCFG "send/mode" and "dataformat" are one setting (decision 34): a length counts bytes, digits are typed.
+#[test]
+fn what_is_asked_for_counts_digits_once_the_client_types_them() {
+    for line in ["AT+QMTCFG=\"send/mode\",1,1", "AT+QMTCFG=\"dataformat\",1,1,0"] {
+        let (mut te, now) = session();
+        send(&mut te, line, Input::None, None, now);
+        events(&mut te, b"\r\nOK\r\n", now);
+        for (client, digits) in [(0, 3), (1, 6)] {
+            send(&mut te, &format!("AT+QMTPUBEX={client},0,0,0,\"t\",3"), Input::ManualPrompt, None, now);
+            assert_eq!(Asked::Counted(digits), te.asked());
+            events(&mut te, b"\r\nERROR\r\n", now);
+        }
+        // The message of a will is typed as it is.
+        send(&mut te, "AT+QMTCFG=\"willex\",1,1,0,0,\"w\",3", Input::ManualPrompt, None, now);
+        assert_eq!(Asked::Counted(3), te.asked());
+    }
+}
+
+/// QMTCFG "view/mode": what comes back of a payload is no answer, whatever it looks like.
+#[test]
+fn a_payload_that_is_shown_is_no_answer() {
+    let (mut te, now) = session();
+    send(&mut te, "AT+QMTCFG=\"view/mode\",0,1", Input::None, None, now);
+    events(&mut te, b"\r\nOK\r\n", now);
+    send(&mut te, "AT+QMTPUBEX=0,7,1,0,\"t\",6", Input::Prompt(b"\r\nOK\r\n".to_vec()), publish(7), now);
+    assert_eq!(vec![Event::Prompt], events(&mut te, b"\r\n> ", now));
+    assert_eq!(Some(b"\r\nOK\r\n".to_vec()), te.poll_transmit());
+    assert_eq!(vec![Event::Echo], events(&mut te, b"\r\nOK\r\n", now));
+    assert_eq!(vec![Event::Final(FinalResult::Ok)], events(&mut te, b"\r\nOK\r\n", now));
 }
