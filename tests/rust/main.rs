@@ -34,6 +34,10 @@ mod simulation;
 #[cfg(feature = "virtual")]
 mod strict;
 mod te_session;
+#[cfg(feature = "virtual")]
+mod tls_host;
+#[cfg(feature = "virtual")]
+mod tls_servers;
 mod vectors;
 #[cfg(feature = "virtual")]
 mod virtual_clouds;
@@ -55,3 +59,5 @@ mod virtual_line;
 mod virtual_network;
 #[cfg(feature = "virtual")]
 mod virtual_qmt;
+#[cfg(feature = "virtual")]
+mod virtual_tls;
