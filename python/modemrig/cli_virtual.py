@@ -134,6 +134,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _print_faults(as_json: bool) -> None:
     import json
+    import textwrap
 
     from modemrig import _native
 
@@ -148,7 +149,8 @@ def _print_faults(as_json: bool) -> None:
     for name, title, params in _native.faults():
         print(f"{name:20} {title}")
         for param, what, allowed, default in params:
-            print(f"{'':20}   {param:10} {what} ({allowed}{f'; {default}' if default is not None else ''})")
+            words = f"{param if default is None else f'{param}={default}':24} {what} ({allowed})"
+            print(textwrap.fill(words, 116, initial_indent=" " * 4, subsequent_indent=" " * 29))
 
 
 def add_control(commands: Any) -> None:

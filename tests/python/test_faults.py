@@ -54,6 +54,35 @@ def test_a_fault_that_happens_says_so_in_the_log(caplog: pytest.LogCaptureFixtur
     assert [line for line in said if "fault" in line] == ["fault error:cme=4,command=AT+CSQ,count=1 happens to AT+CSQ"]
 
 
+@pytest.mark.parametrize("dialect", ["ecx00u_egx00u", "sim7028"])
+def test_with_a_wrong_clock_no_certificate_is_valid_yet(dialect: str):
+    with (
+        modemrig.BenchBroker() as broker,
+        modemrig.VirtualModule(dialect, broker=broker, faults=["clock_wrong:seconds=-3000000000"]) as module,
+        modemrig.open(module.path) as modem,
+    ):
+        tls = modemrig.Tls(ca=broker.ca_pem, verify="server", ignore_local_time=False)
+        client = modem.client(0)
+        with pytest.raises((modemrig.OpenFailed, modemrig.RequestFailed)), client.session("b.lab", 8883, "me", tls=tls):
+            pass
+        module.clear()
+        client.close()
+        with client.session("b.lab", 8883, "me", tls=tls) as session:
+            session.publish("t", b"x", qos=1).wait()
+
+
+@pytest.mark.parametrize("dialect", ["ecx00u_egx00u", "sim7028"])
+def test_a_full_file_system_takes_no_certificate(dialect: str):
+    with (
+        modemrig.VirtualModule(dialect, faults=["file_system_full:count=1"]) as module,
+        modemrig.open(module.path) as modem,
+    ):
+        with pytest.raises(modemrig.CommandRefused):
+            modem.upload("ca.pem", b"-----")
+        modem.upload("ca.pem", b"-----")
+        assert [file.name for file in modem.files()] == ["ca.pem"]
+
+
 def test_a_text_with_commas_arrives_whole():
     with modemrig.VirtualModule(DIALECT) as module:
         module.inject("urc_in_answer:at=4", text='+CREG: 1,"1A2B"')
@@ -103,7 +132,8 @@ def test_the_list_of_faults_explains_each(command: Command):
         assert row["title"].endswith("."), row
         for param in row["parameters"]:
             assert set(param) == {"name", "title", "allowed", "default"}
-            assert f"{param['name']} " in done.stdout
+            assert f"    {param['name']}" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 120
 
 
 @contextmanager

@@ -56,7 +56,7 @@ impl ParamKind {
             ParamKind::Number { min, max, unit } => format!("{min} to {max} {unit}"),
             ParamKind::Choice(words) => words.join(" | "),
             ParamKind::Text => "printable ASCII characters but apostrophes".into(),
-            ParamKind::Command => "a command of the dialect, such as AT+CSQ".into(),
+            ParamKind::Command => "a command of the dialect".into(),
         }
     }
 }
@@ -165,7 +165,7 @@ pub const FAULTS: &[FaultRow] = &[
     },
     FaultRow {
         name: "error",
-        title: "A command is answered ERROR, or with +CME ERROR where AT+CMEE and the document have it, and not carried out.",
+        title: "A command is refused with ERROR, or +CME ERROR where AT+CMEE and the document have it.",
         params: &[
             ParamRow {
                 name: "cme",
