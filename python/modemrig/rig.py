@@ -69,11 +69,11 @@ class Slot:
     """Departures of a virtual module from its document."""
     faults: tuple[str, ...] = ()
     """What goes wrong with a virtual module: ``late_answer:ms=500,count=1``."""
-    identity: VirtualIdentity = VirtualIdentity()
+    identity: VirtualIdentity = field(default_factory=VirtualIdentity)
     """What a virtual module says of itself; ``imei`` counts more."""
-    conditions: Conditions = Conditions()
+    conditions: Conditions = field(default_factory=Conditions)
     """What is around a virtual module."""
-    signing: CloudSigning = CloudSigning()
+    signing: CloudSigning = field(default_factory=CloudSigning)
     """How a virtual module signs for cloud platforms."""
 
     @property

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from modemrig.broker import BenchBroker, Certificates
+from modemrig.clouds import Device
 from modemrig.rig import BrokerAddress, RigError
 
 START_WITHIN_S = 10.0
@@ -50,6 +51,8 @@ class RigBroker:
     """The bench broker itself."""
     log: Path | None = None
     """What the broker logs."""
+    _played: list[Device] = field(default_factory=list, repr=False)
+    """Devices of cloud platforms, for each test that runs with one."""
 
     def __str__(self) -> str:
         tls = f", TLS {self.tls_port}" if self.tls_port else ", no TLS"
@@ -70,6 +73,20 @@ class RigBroker:
                 self.bench.require_client_cert = False
         else:
             yield self.mutual_tls_port if demand and self.mutual_tls_port else self.tls_port
+
+    @contextlib.contextmanager
+    def playing(self, platform: Device | None) -> Iterator[None]:
+        """Where the broker is ours, it recomputes the credentials of this device and refuses wrong ones meanwhile."""
+        if platform is None or self.bench is None:
+            yield
+            return
+        self._played.append(platform)
+        self.bench.set_clouds(self._played, others=True)
+        try:
+            yield
+        finally:
+            self._played.remove(platform)
+            self.bench.set_clouds(self._played or None, others=True)
 
 
 @contextlib.contextmanager

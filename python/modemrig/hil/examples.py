@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from modemrig.clouds import Alibaba, Aws, Device
 from modemrig.hil.brokers import RigBroker
 from modemrig.hil.wire import Line, arguments
 
@@ -69,6 +70,16 @@ class Plan:
         """Files it puts on the module, beforehand and in its steps."""
         typed = [step.send.split('"')[1] for step in self.steps if step.send and step.send.startswith("AT+QFUPL=")]
         return list(dict.fromkeys([*self.uploads, *typed]))
+
+
+def cloud_device(example: dict[str, Any]) -> Device | None:
+    """The device of a cloud platform that an example tells its module of."""
+    for line in _sent(example):
+        name, words = arguments(line)
+        key, *fields = (word.strip('"') for word in [*words, ""])
+        if name == "AT+QMTCFG" and key == "aliauth":
+            return Alibaba(*fields[1:4])
+    return Aws() if is_mutual(example) and any(".amazonaws.com" in line for line in _sent(example)) else None
 
 
 def uses_tls(example: dict[str, Any]) -> bool:

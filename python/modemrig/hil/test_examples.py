@@ -7,7 +7,7 @@ import pytest
 
 from modemrig.hil import states
 from modemrig.hil.bench import SlotBench
-from modemrig.hil.examples import Plan, Received, Step, is_mutual, prepare, uses_tls
+from modemrig.hil.examples import Plan, Received, Step, cloud_device, is_mutual, prepare, uses_tls
 from modemrig.hil.peer import Peer
 from modemrig.hil.wire import differences
 
@@ -21,7 +21,8 @@ def test_example(slot: SlotBench, example: dict[str, Any]) -> None:
         pytest.skip("the rig names no tls_port of its broker")
     if is_mutual(example) and not (slot.broker.ca and slot.broker.client_cert and slot.broker.client_key):
         pytest.skip("the rig names no ca, client_cert and client_key of its broker")
-    with slot.broker.demanding_certificates(is_mutual(example)) as tls_port:
+    platform = cloud_device(example)
+    with slot.broker.demanding_certificates(is_mutual(example)) as tls_port, slot.broker.playing(platform):
         plan = prepare(example, slot.document, slot.broker, tls_port, slot.prefix, slot.slot.apn)
         slot.note("section", example["source"])
         if there := states.files_there(slot, plan):
