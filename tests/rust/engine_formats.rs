@@ -48,6 +48,7 @@ fn rig(dialect: &str) -> Rig {
     let module = VirtualModule::start(VirtualOptions {
         endpoint: Endpoint::Pty { link: None },
         network: Network { redirect: Some(address) },
+        gap: Duration::ZERO,
         ..VirtualOptions::new(dialect)
     });
     let module = module.expect("a virtual module");
@@ -134,6 +135,68 @@ fn decisions_17_and_34_a_form_that_another_host_left_behind_is_found() {
         for (name, value) in [("send_mode", 1), ("recv_mode", 1), ("view_mode", 1), ("msg_len_enable", 0)] {
             let found = client.setting(name, wait()).expect("read");
             assert_eq!(Some(&Value::Int(value)), found.get(name), "{dialect}: {name}");
+        }
+    }
+}
+
+/// A will may hold any bytes where the document has `willex`; BC35's `will` is refused what it cannot carry (decision 33).
+#[test]
+fn decision_33_a_will_of_any_bytes_is_published_or_refused_before_the_wire() {
+    for dialect in LTE.into_iter().chain(["bc35g_bc28"]) {
+        for payload in PAYLOADS {
+            let Rig { broker, module: _module, modem } = rig(dialect);
+            let client = modem.client(0).expect("there is one");
+            let will = Value::List(vec!["gone".into(), Value::Bytes(payload.to_vec()), 1.into(), 0.into()]);
+            let configured = client.configure(&[("will".into(), will)], wait());
+            let sayable = payload.iter().all(|byte| !matches!(byte, b'"' | b'\r' | b'\n' | 0 | 0x1a | 0x1b));
+            if dialect == "bc35g_bc28" && !sayable {
+                let error = configured.expect_err("it cannot be said");
+                assert_eq!(modemrig::error::Kind::BadValue, error.kind, "{payload:?}: {error}");
+                continue;
+            }
+            configured.unwrap_or_else(|error| panic!("{dialect}: {payload:?}: {error}"));
+            client.open("broker.lab", 1883, None, wait()).expect("opened");
+            let me = Credentials { client_id: "me".into(), ..Credentials::default() };
+            client.connect(&me, wait()).expect("connected");
+            let wills = broker.record().into_iter().filter_map(|row| match row.packet {
+                modemrig::mqtt::Packet::Connect(connect) => connect.will.map(|will| will.payload),
+                _ => None,
+            });
+            assert_eq!(vec![payload.to_vec()], wills.collect::<Vec<_>>(), "{dialect}");
+        }
+    }
+}
+
+/// The module takes messages of a stored session over the next connection (decision 29); to the host they are over.
+#[test]
+fn decision_29_a_host_goes_on_over_a_stored_session_with_messages_in_flight() {
+    for dialect in LTE.into_iter().chain(["bc35g_bc28"]) {
+        let Rig { broker, module: _module, modem } = rig(dialect);
+        let client = modem.client(0).expect("there is one");
+        client.configure(&[("clean_session".into(), 0.into())], wait()).expect("accepted");
+        connect(&client);
+        let rule = modemrig::mqtt::AckRule {
+            kind: modemrig::mqtt::Kind::Puback,
+            client_id: None,
+            action: modemrig::mqtt::AckAction::Drop,
+            times: None,
+        };
+        broker.set_ack_rules(vec![rule]);
+        let message = |payload: &str| Outgoing { topic: "t".into(), payload: payload.into(), qos: 1, retain: false };
+        let lost: Vec<_> = (0..5)
+            .map(|number| client.publish(&message(&format!("before {number}")), wait()).expect("taken"))
+            .collect();
+        assert!(broker.cut("me"), "{dialect}");
+        for receipt in lost {
+            let error = receipt.wait(wait()).expect_err("its connection is gone");
+            assert_eq!(modemrig::error::Kind::ConnectionLost, error.kind, "{dialect}: {error}");
+        }
+        broker.set_ack_rules(Vec::new());
+        connect(&client);
+        for number in 0..5 {
+            let receipt = client.publish(&message(&format!("behind {number}")), wait());
+            let receipt = receipt.unwrap_or_else(|error| panic!("{dialect}: {error} {:?}", error.last_lines));
+            receipt.wait(wait()).unwrap_or_else(|error| panic!("{dialect}: {error}"));
         }
     }
 }

@@ -60,6 +60,23 @@ fn six_clients_have_connections_slots_and_subscriptions_of_their_own() {
     }
 }
 
+/// `pdpcid` is the client's own: a context that goes takes its clients along, and no others.
+#[test]
+fn a_pdp_context_takes_down_its_own_clients() {
+    for dialect in LTE {
+        let mut rig = Rig::new(dialect);
+        rig.ok("AT+CGDCONT=2,\"IP\",\"apn\"");
+        rig.ok("AT+QMTCFG=\"pdpcid\",1,2");
+        rig.connect(0, "a");
+        rig.connect(1, "b");
+        let said = rig.ask("AT+QIDEACT=2");
+        assert!(said.contains(&"+QMTSTAT: 1,7".to_owned()), "{dialect}: {said:?}");
+        assert_eq!(["+QMTCONN: 0,3"], rig.info("AT+QMTCONN?")[..], "{dialect}");
+        // Opening activates it again (2.8).
+        rig.connect(1, "b");
+    }
+}
+
 #[test]
 fn the_same_client_id_again_makes_the_broker_drop_the_older_client() {
     for dialect in LTE {

@@ -264,3 +264,42 @@ fn a_host_that_leaves_while_typing_leaves_no_half_a_message() {
         assert_eq!(2, rig.publish(1, 1, b"whole").len(), "{dialect}");
     }
 }
+
+#[test]
+fn what_arrives_while_a_command_runs_waits_for_its_ok() {
+    for dialect in ALL {
+        let mut rig = Rig::connected(dialect, &[]);
+        rig.ask("AT+QMTSUB=0,1,\"t\",0");
+        rig.module.inject("late_answer:command=AT+CSQ,ms=2000").expect("a fault");
+        rig.module.host(b"AT+CSQ\r");
+        rig.arrives("t", b"x", Qos::AtMostOnce);
+        assert_eq!("", rig.module.after(1.9), "{dialect}");
+        let said = rig.after(0.2);
+        assert_eq!(["OK", "+QMTRECV: 0,0,\"t\",\"x\""], said[1..], "{dialect}: {said:?}");
+    }
+}
+
+/// A connection may end under a will that is typed; the will is a setting and stays (decision 17).
+#[test]
+fn decision_17_a_will_typed_while_its_connection_ends_is_kept() {
+    for dialect in LTE {
+        let mut rig = Rig::new(dialect);
+        rig.ask(super::OPEN);
+        rig.prompted("AT+QMTCFG=\"willex\",0,1,0,0,\"gone\",3");
+        rig.module.network().end_all(false);
+        assert_eq!("", rig.module.after(1.0), "{dialect}");
+        assert_eq!(["OK", "+QMTSTAT: 0,1"], rig.type_in(b"bye")[..], "{dialect}");
+        assert_eq!(["+QMTCFG: \"will\",1,0,0,\"gone\",\"bye\""], rig.info("AT+QMTCFG=\"will\",0")[..], "{dialect}");
+    }
+}
+
+#[test]
+fn keep_alive_goes_on_while_a_payload_is_typed() {
+    for dialect in ALL {
+        let mut rig = Rig::connected(dialect, &["\"keepalive\",0,20"]);
+        rig.prompted(&rig.publish_line(0, 0, 2));
+        assert_eq!("", rig.module.after(300.0), "{dialect}");
+        assert_eq!(15, rig.sent(Kind::Pingreq).len(), "{dialect}");
+        assert_eq!(2, rig.type_in(b"xy").len(), "{dialect}");
+    }
+}

@@ -137,6 +137,30 @@ fn decision_18_an_occupied_client_stays_as_it_is() {
 }
 
 #[test]
+fn decision_19_an_open_that_nobody_answers_ends_at_the_documented_maximum() {
+    for dialect in ALL {
+        let mut rig = in_state(dialect, "opening");
+        let took = rig.until("+QMTOPEN: 0,-1", 600).expect("a result");
+        assert!(super::is_about(if dialect == BC35 { 75.0 } else { 120.0 }, took), "{dialect}: {took} s");
+        assert_eq!(["+QMTOPEN: 0,-1"], rig.after(600.0)[..], "{dialect}");
+        rig.connect(0, "me");
+    }
+}
+
+/// STATE-MACHINES 1.2, field rule F19: it is the broker's policy, and a state of its own.
+#[test]
+fn a_broker_that_awaits_connect_too_long_closes() {
+    for dialect in ALL {
+        let mut rig = in_state(dialect, "open");
+        rig.module.network().broker.policy.connect_timeout = std::time::Duration::from_secs(5);
+        rig.ask("AT+QMTCLOSE=0");
+        rig.ask(OPEN);
+        assert_eq!(["+QMTSTAT: 0,1"], rig.after(6.0)[..], "{dialect}");
+        rig.refused("AT+QMTCONN=0,\"me\"");
+    }
+}
+
+#[test]
 fn decision_20_connect_is_sent_once_and_ends_with_code_4() {
     for dialect in ALL {
         let patience = if dialect == BC35 { 10.0 } else { 5.0 };
