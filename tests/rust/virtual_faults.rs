@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use modemrig::dialect::catalogue;
 use modemrig::error::Kind;
 use modemrig::virtual_module::FAULTS;
 use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::faults::FaultRow;
+use modemrig::virtual_module::faults::ParamKind;
 use modemrig::virtual_module::simulation::SimulatedModule;
 
 use crate::virtual_host::Host;
@@ -232,6 +234,45 @@ fn decision_41_an_error_has_its_number_where_the_document_has_numbers() {
     let mut module = faulty(&["file_system_full:count=1"]);
     module.ask("ATE0;+CMEE=1", 0.1);
     assert_eq!("\r\n+CME ERROR: 420\r\n", module.ask("AT+QFUPL=\"a.pem\",3,5", 0.1));
+}
+
+/// Every parameter at both ends of its range and in each of its words, on every document: whatever was done to a module, it
+/// answers once the faults are over.
+#[test]
+fn no_fault_at_the_ends_of_its_ranges_makes_a_module_unusable() {
+    for dialect in catalogue().ids() {
+        for fault in FAULTS.iter().flat_map(extremes) {
+            let mut module = SimulatedModule::new(&VirtualOptions { speed: 20.0, ..VirtualOptions::new(dialect) })
+                .expect("a module");
+            module.inject(&fault).unwrap_or_else(|error| panic!("{fault}: {error}"));
+            for line in ["AT+QMTOPEN=0,\"a.example\",1883", "AT+QMTCONN=0,\"me\"", "AT+QMTSUB=0,1,\"t\",1"] {
+                module.ask(line, 1.0);
+            }
+            for line in ["AT+CMQTTSTART", "AT+CMQTTACCQ=0,\"me\",0", "AT+CMQTTCONNECT=0,\"tcp://a.example\",60,1"] {
+                module.ask(line, 1.0);
+            }
+            module.clear(None).expect("cleared");
+            // The longest freeze, and the line end that a half line of before needs.
+            module.ask("", 4000.0);
+            let said = module.ask("AT", 1.0);
+            assert!(said.ends_with("AT\r\r\nOK\r\n"), "{dialect} {fault}: {said:?}");
+        }
+    }
+}
+
+/// A fault with each of its parameters at an end of its range, the others as they are by default.
+fn extremes(row: &'static FaultRow) -> Vec<String> {
+    let mut all = vec![row.name.to_owned()];
+    for param in row.params {
+        let values = match param.kind {
+            ParamKind::Number { min, max, .. } => vec![min.to_string(), max.to_string()],
+            ParamKind::Choice(words) => words.iter().map(|word| word.to_string()).collect(),
+            ParamKind::Text => vec!["OK".into(), "'RDY,'".into()],
+            ParamKind::Command => vec!["AT".into(), "AT+CSQ".into()],
+        };
+        all.extend(values.into_iter().map(|value| format!("{}:{}={value}", row.name, param.name)));
+    }
+    all
 }
 
 /// A module with a thread, on a line: an order counts when the call that gave it returns.

@@ -182,7 +182,7 @@ pub const FAULTS: &[FaultRow] = &[
         name: "freeze",
         title: "The module hears and says nothing for a while, then goes on with what it was sent.",
         params: &[
-            ms("for how long", "2000"),
+            ParamRow { kind: FOR.kind, ..ms("for how long", "2000") },
             ParamRow { title: "when this command comes; without it, at once", ..COMMAND },
             ONCE,
         ],
