@@ -184,3 +184,35 @@ fn decision_37_results_of_subscribing_and_unsubscribing_print_what_was_granted()
         }
     }
 }
+
+#[test]
+fn decision_37_a_refused_topic_is_granted_128() {
+    for dialect in ALL {
+        for level in [3, 4] {
+            let mut rig = Rig::connected(dialect, &[&format!("\"version\",0,{level}")]);
+            rig.lose(Kind::Suback, None);
+            rig.ok("AT+QMTSUB=0,1,\"a\",1,\"b\",0,\"c\",2");
+            rig.module.network().say(b"\x90\x05\0\x01\x01\x80\x00");
+            assert_eq!(["+QMTSUB: 0,1,0,1,128,0"], rig.after(0.1)[..], "{dialect}, level {level}");
+        }
+    }
+}
+
+/// What was not acknowledged may be sent again; by then there may be room.
+#[test]
+fn decision_36_a_dropped_message_is_taken_when_it_comes_again() {
+    for dialect in LTE {
+        let mut rig = buffered(dialect, false);
+        rig.module.network().broker.policy.resend_after = Some(std::time::Duration::from_secs(10));
+        for payload in ["a", "b", "c", "d", "e", "again"] {
+            rig.arrives("t", payload.as_bytes(), Qos::AtLeastOnce);
+        }
+        assert_eq!(5, rig.after(0.1).len(), "{dialect}");
+        assert!(rig.after(10.0).is_empty(), "{dialect}: still no room");
+        assert_eq!(2, rig.module.dropped_messages(0), "{dialect}: each time is counted");
+        assert_eq!(1, rig.info("AT+QMTRECV=0,2").len());
+        assert!(rig.after(10.0)[0].starts_with("+QMTRECV: 0,2"), "{dialect}");
+        assert!(rig.info("AT+QMTRECV=0,2")[0].contains("again"), "{dialect}");
+        assert_eq!(6, rig.sent(Kind::Puback).len(), "{dialect}");
+    }
+}
