@@ -124,6 +124,10 @@ fn only_suite(value: Value) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok().filter(|suite| *suite != 0xffff)
 }
 
+/// What a server of TLS 1.2 wants to know before it chooses a suite: curves (secp256r1, x25519; RFC 8422, 5.1.1) and
+/// signatures (RSA and ECDSA with SHA-256, RSA-PSS; RFC 5246, 7.4.1.4.1), behind their length.
+const EXTENSIONS: [u8; 24] = [0, 22, 0, 10, 0, 6, 0, 4, 0, 23, 0, 29, 0, 13, 0, 8, 0, 6, 4, 1, 4, 3, 8, 4];
+
 /// A ClientHello of SSL 3.0 (version 0) to TLS 1.2 (RFC 6101, 2246, 4346, 5246): the version, 32 bytes of no secrecy, and
 /// this suite or those of that time.
 fn hello(version: u8, suite: Option<u16>) -> Vec<u8> {
@@ -135,6 +139,9 @@ fn hello(version: u8, suite: Option<u16>) -> Vec<u8> {
     body.extend((suites.len() as u16 * 2).to_be_bytes());
     body.extend(suites.iter().flat_map(|suite| suite.to_be_bytes()));
     body.extend([1, 0]); // no compression
+    if version == TLS_1_2 {
+        body.extend(EXTENSIONS);
+    }
     let mut handshake = vec![1, 0];
     handshake.extend((body.len() as u16).to_be_bytes());
     handshake.extend(body);

@@ -61,3 +61,7 @@ mod virtual_network;
 mod virtual_qmt;
 #[cfg(feature = "virtual")]
 mod virtual_tls;
+#[cfg(feature = "virtual")]
+mod virtual_tls_contexts;
+#[cfg(feature = "virtual")]
+mod virtual_tls_sessions;

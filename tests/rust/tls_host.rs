@@ -126,7 +126,8 @@ pub fn type_context(host: &mut Host, family: Family, number: u8, context: &Conte
     }
 }
 
-fn upload(host: &mut Host, family: Family, name: &str, content: &[u8]) {
+/// Types one file.
+pub fn upload(host: &mut Host, family: Family, name: &str, content: &[u8]) {
     let said = match family {
         Family::Qmt => host.run(&format!("AT+QFUPL=\"UFS:{name}\",{}", content.len())),
         Family::Cmqtt => host.run(&format!("AT+CCERTDOWN=\"{name}\",{}", content.len())),
@@ -168,4 +169,37 @@ pub fn open(host: &mut Host, family: Family, context: u8, port: u16, ends: Ends)
             );
         }
     }
+}
+
+/// The documents of Quectel's with TLS.
+pub fn quectel() -> impl Iterator<Item = &'static str> {
+    DIALECTS.into_iter().filter(|dialect| family(dialect) == Family::Qmt)
+}
+
+/// The files of the bench broker behind a module, and a context of level 2 that names them.
+pub fn trust_bench(host: &mut Host, dialect: &str, context: u8) {
+    let family = family(dialect);
+    let certificates = host.broker.certificates().clone();
+    let files = [
+        ("cacert", "bench-ca.pem", certificates.ca_pem),
+        ("clientcert", "bench-client.pem", certificates.client_cert_pem),
+        ("clientkey", "bench-client.key", certificates.client_key_pem),
+    ];
+    let (command, level) = match family {
+        Family::Qmt => ("AT+QSSLCFG", "seclevel"),
+        Family::Cmqtt => ("AT+CSSLCFG", "authmode"),
+    };
+    for (key, name, content) in files {
+        upload(host, family, name, content.as_bytes());
+        host.ok(&format!("{command}=\"{key}\",{context},\"{name}\""));
+    }
+    host.ok(&format!("{command}=\"{level}\",{context},2"));
+    host.ok(&format!("{command}=\"ignorelocaltime\",{context},0"));
+}
+
+/// Opens and connects a Quectel client by its TLS context 1.
+pub fn connect_secured(host: &mut Host, client: u8, client_id: &str) {
+    host.ok(&format!("AT+QMTCFG=\"ssl\",{client},1,1"));
+    host.result(&format!("AT+QMTOPEN={client},\"broker.example\",8883"), &format!("+QMTOPEN: {client},0"));
+    host.result(&format!("AT+QMTCONN={client},\"{client_id}\""), &format!("+QMTCONN: {client},0,0"));
 }

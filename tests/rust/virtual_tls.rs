@@ -221,6 +221,18 @@ fn a_cipher_suite_is_the_only_one_offered() {
     ]);
 }
 
+/// The broker is asked in earnest: it understands the hello, and has no such suite.
+#[test]
+fn a_suite_that_a_virtual_module_cannot_speak_is_offered_to_the_broker_all_the_same() {
+    let server = TlsServer::start(&RSA);
+    for suite in ["0X0035", "0X003D", "0XC013", "0XC027"] {
+        let mut host = host_to("lte_standard_a", server.port, Calendar::Told);
+        type_context(&mut host, Family::Qmt, 0, &Context { suite: Some(suite), ..PLAIN });
+        open(&mut host, Family::Qmt, 0, 8883, Ends::Tls);
+        assert_eq!(Err("peer is incompatible: NoCipherSuitesInCommon".to_owned()), server.next(), "{suite}");
+    }
+}
+
 /// Decision 42: the numbers of the test form are accepted, in either case, quoted or not; nothing else is.
 #[test]
 fn an_unknown_cipher_suite_is_an_error_and_every_listed_one_is_kept() {
