@@ -185,17 +185,16 @@ impl ClientSession {
         Ok(())
     }
 
-    /// Tells the broker that a message has arrived. Without effect at quality 0 and on another connection than its own.
+    /// Tells the broker that a message has arrived. Without effect at quality 0 and on another connection than its own. Where
+    /// that has ended meanwhile, only the identifier of quality 2 is kept: the broker will send the message again.
     pub fn acknowledge(&mut self, message: &IncomingMessage, now: Instant) {
-        let Some(id) = message.id else { return };
-        if self.state != SessionState::Connected || message.connection != self.connection {
-            return;
-        }
-        if message.qos == Qos::ExactlyOnce {
+        let Some(id) = message.id.filter(|_| message.connection == self.connection) else { return };
+        let exactly_once = message.qos == Qos::ExactlyOnce;
+        if exactly_once {
             self.received.insert(id);
-            self.send(&Packet::Pubrec { id }, now);
-        } else {
-            self.send(&Packet::Puback { id }, now);
+        }
+        if self.state == SessionState::Connected {
+            self.send(&if exactly_once { Packet::Pubrec { id } } else { Packet::Puback { id } }, now);
         }
     }
 

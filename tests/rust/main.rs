@@ -1,6 +1,8 @@
 //! The one integration binary: what several layers do together.
 
 #[cfg(feature = "virtual")]
+mod against_mosquitto;
+#[cfg(feature = "virtual")]
 mod bench_broker;
 mod engine_clients;
 mod engine_commands;
@@ -19,6 +21,8 @@ mod proto_properties;
 #[cfg(feature = "virtual")]
 mod qmt;
 mod random;
+#[cfg(feature = "virtual")]
+mod rivals;
 mod seed_facts;
 mod seed_known;
 mod seed_repair;

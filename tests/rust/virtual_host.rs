@@ -120,7 +120,8 @@ impl Host {
         self.result(&format!("AT+QMTCONN=0,\"{client_id}\""), "+QMTCONN: 0,0,0");
     }
 
-    fn until_any(&mut self, texts: &[&str]) -> String {
+    /// Reads on until one of these texts has come; everything up to its end.
+    pub fn until_any(&mut self, texts: &[&str]) -> String {
         let deadline = clock::now() + SOON;
         loop {
             let ends = texts.iter().filter_map(|text| find(&self.seen, text.as_bytes()));

@@ -262,3 +262,23 @@ fn reconnections_lose_and_double_nothing() {
         assert_eq!((0..400).collect::<Vec<_>>(), seen, "seed {seed}");
     }
 }
+
+/// Its owner may hear of the message and of the lost connection in one breath.
+#[test]
+fn a_message_acknowledged_behind_a_lost_connection_does_not_come_twice() {
+    for level in LEVELS {
+        let mut world = World::new(Policy::default());
+        let end = world.join(ClientOptions { clean_session: false, ..options(level, "a") });
+        world.subscribe(end, "t", Qos::ExactlyOnce);
+        world.ends[end].acknowledges = false;
+        world.core.publish("t", b"once", Qos::ExactlyOnce, false, world.now);
+        world.settle();
+        let message = world.ends[end].messages[0].clone();
+        world.cut(end);
+        world.ends[end].session.acknowledge(&message, world.now);
+        world.ends[end].acknowledges = true;
+        world.connect(end);
+        assert_eq!(vec![b"once".to_vec()], world.payloads(end), "at {level:?}");
+        assert_eq!(1, world.sent_by("a", Kind::Pubcomp).len(), "the exchange is finished all the same");
+    }
+}

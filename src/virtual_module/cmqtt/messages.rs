@@ -250,9 +250,7 @@ impl Cmqtt {
         } else {
             log::warn!(target: "modemrig::virtual_module", "a message of {payload} bytes, topic of {topic}, is dropped: too long");
         }
-        if let Some(session) = device.links.session(CLIENT) {
-            session.acknowledge(message, now);
-        }
+        device.links.acknowledge(CLIENT, message, now);
     }
 }
 

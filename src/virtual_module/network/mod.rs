@@ -19,6 +19,7 @@ use std::time::Instant;
 use crate::mqtt::ClientEvent;
 use crate::mqtt::ClientOptions;
 use crate::mqtt::ClientSession;
+use crate::mqtt::IncomingMessage;
 use crate::mqtt::Qos;
 use crate::mqtt::Refused;
 use crate::mqtt::RequestKind;
@@ -308,6 +309,13 @@ impl Links {
     pub(super) fn session(&mut self, client: u8) -> Option<&mut ClientSession> {
         self.links.get(&client)?;
         self.sessions.get_mut(&client)
+    }
+
+    /// Acknowledges a message, also where its connection has ended since: else one of quality 2 would come twice.
+    pub(super) fn acknowledge(&mut self, client: u8, message: &IncomingMessage, now: Instant) {
+        if let Some(session) = self.sessions.get_mut(&client) {
+            session.acknowledge(message, now);
+        }
     }
 
     /// Sends DISCONNECT; `Parted` follows once it has left, or `Lost` when it has not left in time.

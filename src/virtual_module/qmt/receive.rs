@@ -51,9 +51,7 @@ impl Qmt {
             let line = Look::of(device, index).line(&message);
             device.replies.urc(line, now);
         }
-        if let Some(session) = device.links.session(index) {
-            session.acknowledge(&message, now);
-        }
+        device.links.acknowledge(index, &message, now);
     }
 
     /// `AT+QMTRECV=n` prints and frees all slots in order, `=n,id` one.
