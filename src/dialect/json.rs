@@ -48,6 +48,14 @@ impl Dialect {
                 .filled("params", params(&urc.params))
                 .done()
         });
+        let causes = self.causes().into_iter().map(|(table, code, cause)| {
+            Object::new()
+                .set("table", table)
+                .set("code", code)
+                .maybe("cause", cause.cause.as_ref())
+                .maybe("unreachable", cause.unreachable.as_ref())
+                .done()
+        });
         let codes = self.error_codes.iter().flat_map(|(table, rows)| code_rows("table", table, rows));
         Object::new()
             .set("document", document.done())
@@ -60,6 +68,7 @@ impl Dialect {
             .set("error_codes", codes.collect::<Vec<_>>())
             .set("examples", self.examples.iter().map(example).collect::<Vec<_>>())
             .set("surroundings", commands(&self.surroundings))
+            .set("virtual_codes", causes.collect::<Vec<_>>())
             .set("virtual_limits", &self.virtual_limits)
             .done()
     }

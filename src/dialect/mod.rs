@@ -10,6 +10,7 @@
 //! [`Dialect::to_json`]: schema::Dialect::to_json
 //! [`Dialect::reference`]: schema::Dialect::reference
 
+mod causes;
 pub mod check;
 pub mod detect;
 pub mod grammar;
@@ -29,6 +30,8 @@ mod load_tests;
 
 use std::sync::OnceLock;
 
+pub use crate::dialect::causes::Cause;
+pub use crate::dialect::causes::causes;
 pub use crate::dialect::check::BadValue;
 pub use crate::dialect::check::Value;
 pub use crate::dialect::check::check;

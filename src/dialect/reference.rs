@@ -45,6 +45,7 @@ impl Dialect {
             out.push('\n');
             out.push_str(&columns(2, &self.surroundings.iter().map(surrounding).collect::<Vec<_>>()));
         }
+        out.push_str(&self.virtual_code_pages());
         out.push_str(&self.virtual_limit_pages());
         out
     }
@@ -100,6 +101,23 @@ impl Dialect {
                 out.push_str(&syntax("    ", &line_of(&format!("{name}: "), shape)));
             }
             out.push_str(&parameters(&urc.params));
+        }
+        out
+    }
+
+    fn virtual_code_pages(&self) -> String {
+        let mut out = format!("\n{}", heading("WHAT BRINGS A VIRTUAL MODULE TO EACH CODE", '='));
+        let mut last = String::new();
+        for (table, code, cause) in self.causes() {
+            if table != last {
+                out.push_str(&format!("\n{table}\n"));
+                last = table;
+            }
+            let words = match (&cause.cause, &cause.unreachable) {
+                (Some(cause), _) => cause.clone(),
+                (None, why) => format!("never: {}", why.as_deref().unwrap_or_default()),
+            };
+            out.push_str(&columns(2, &[(format!("{code:>5}"), words)]));
         }
         out
     }

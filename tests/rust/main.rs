@@ -4,6 +4,8 @@
 mod against_mosquitto;
 #[cfg(feature = "virtual")]
 mod bench_broker;
+#[cfg(feature = "virtual")]
+mod codes;
 mod engine_clients;
 mod engine_commands;
 #[cfg(feature = "virtual")]

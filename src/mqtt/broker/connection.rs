@@ -65,6 +65,9 @@ impl Connection {
     }
 }
 
+/// A subscription's code in SUBACK where it is refused (3.1.1, 3.9.3).
+const REFUSED: u8 = 0x80;
+
 impl BrokerCore {
     /// Bytes that are no packet end the connection; an unknown version is told so first.
     pub(super) fn undecodable(&mut self, id: ConnectionId, error: &DecodeError, now: Instant) {
@@ -247,7 +250,10 @@ impl BrokerCore {
     }
 
     fn subscribe(&mut self, id: ConnectionId, client_id: &str, packet: u16, filters: Vec<(String, Qos)>, now: Instant) {
-        let codes = filters.iter().map(|(_, qos)| qos.byte()).collect();
+        let refused = |filter: &String| self.policy.refused_filters.contains(filter);
+        let code = |(filter, qos): &(String, Qos)| if refused(filter) { REFUSED } else { qos.byte() };
+        let codes = filters.iter().map(code).collect();
+        let filters: Vec<_> = filters.into_iter().filter(|(filter, _)| !refused(filter)).collect();
         self.session(client_id, |one| one.subscriptions.extend(filters.iter().cloned()));
         self.acknowledge(id, Packet::Suback { id: packet, codes }, now);
         for (filter, granted) in filters {

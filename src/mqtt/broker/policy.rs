@@ -2,6 +2,7 @@
 //! to keep in flight. A test sets it; the core only asks.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -60,6 +61,8 @@ pub struct Policy {
     pub users: Option<BTreeMap<String, Vec<u8>>>,
     /// Asked after the users: a cloud platform's rule.
     pub check: Option<CredentialCheck>,
+    /// Filters nobody may subscribe; SUBACK answers 0x80, which 3.1 does not know and brokers send all the same.
+    pub refused_filters: BTreeSet<String>,
     /// Applied in order; the first that fits counts.
     pub ack_rules: Vec<AckRule>,
     /// Most messages of quality 1 and 2 a client is sent before it acknowledges.
@@ -83,6 +86,7 @@ impl Default for Policy {
             refuse_with: None,
             users: None,
             check: None,
+            refused_filters: BTreeSet::new(),
             ack_rules: Vec::new(),
             window: 16,
             queue_limit: 100_000,

@@ -246,8 +246,13 @@ impl Qmt {
             LostBy::SendingRequest | LostBy::Parting => stat::SEND,
         };
         if self.owes(index, State::Disconnecting) {
-            device.replies.urc(format!("+QMTDISC: {index},0"), device.now);
-            return self.end(device, index, stat::DISCONNECTED);
+            let (result, code) = match by {
+                // The server was quicker than DISCONNECT.
+                LostBy::PeerClosed | LostBy::PeerReset => (0, stat::DISCONNECTED),
+                _ => (-1, code),
+            };
+            device.replies.urc(format!("+QMTDISC: {index},{result}"), device.now);
+            return self.end(device, index, code);
         }
         self.fail_connect(device, index);
         self.end(device, index, code);
