@@ -104,7 +104,7 @@ class ControlSocket:
             path: of the Unix socket that is made, or ``127.0.0.1:PORT``; port 0 is any free one.
 
         Raises:
-            OSError: the socket cannot be made.
+            BadValue: the socket cannot be made; the error says why.
         """
         self._module = module
         self._listener, self.path = _listen(path)
@@ -200,12 +200,19 @@ def _tcp(path: str) -> tuple[str, int] | None:
 
 def _listen(path: str) -> tuple[socket.socket, str]:
     address = _tcp(path)
-    if address is not None:
-        listener = socket.create_server(address)
-        return listener, f"127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        if address is not None:
+            listener = socket.create_server(address)
+            return listener, f"127.0.0.1:{listener.getsockname()[1]}"
+        return _listen_at(path), path
+    except OSError as error:
+        raise BadValue(f"no control socket can be made at {path}: {error.strerror or error}") from None
+
+
+def _listen_at(path: str) -> socket.socket:
+    _remove_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(path)
         # Only this user: bind makes the file with what the mask leaves.
         mask = os.umask(0o177)
         try:
@@ -213,10 +220,10 @@ def _listen(path: str) -> tuple[socket.socket, str]:
         finally:
             os.umask(mask)
         listener.listen()
-    except OSError as error:
+    except OSError:
         listener.close()
-        raise OSError(error.errno, f"no control socket: {error.strerror or error}", path) from None
-    return listener, path
+        raise
+    return listener
 
 
 def _remove_stale(path: str) -> None:

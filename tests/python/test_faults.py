@@ -208,10 +208,13 @@ def test_a_socket_of_a_program_that_ended_is_replaced_and_any_other_file_stays(t
     with modemrig.VirtualModule(DIALECT) as module:
         with ControlSocket(module, str(stale)):
             assert ask(str(stale), ["list"]) == {"faults": []}
-            with pytest.raises(OSError, match="no control socket"):
+            with pytest.raises(modemrig.BadValue, match="no control socket"):
                 ControlSocket(module, str(stale))
-        with pytest.raises(OSError, match="no control socket"):
+        with pytest.raises(modemrig.BadValue, match="no control socket"):
             ControlSocket(module, str(file))
+        for nowhere in (tmp_path / "missing" / "control", tmp_path / ("long" * 40)):
+            with pytest.raises(modemrig.BadValue, match="no control socket"):
+                ControlSocket(module, str(nowhere))
     assert file.read_text() == "precious"
 
 
