@@ -231,6 +231,24 @@ fn decision_37_a_message_that_the_socket_refuses_is_no_success() {
     }
 }
 
+/// A socket that fails between two commands of a host that does not wait: nothing of the old connection is said on the next.
+#[test]
+fn decision_29_results_do_not_outlive_their_connection() {
+    for dialect in ALL {
+        let mut rig = Rig::connected(dialect, &["\"session\",0,0"]);
+        rig.ask("AT+QMTSUB=0,1,\"t\",1");
+        rig.module.network().refuse_writes();
+        rig.arrives("t", b"its acknowledgement is refused", Qos::AtLeastOnce);
+        let line = rig.publish_line(0, 0, 1);
+        rig.module.host(format!("{line}\rx").as_bytes());
+        let said = rig.after(1.0);
+        assert_eq!(Some("+QMTSTAT: 0,6"), said.last().map(String::as_str), "{dialect}: {said:?}");
+        rig.module.network().broker.forget_sessions();
+        rig.connect(0, "me");
+        assert!(rig.after(1.0).is_empty(), "{dialect}");
+    }
+}
+
 #[test]
 fn commands_of_several_clients_on_one_line_have_one_ok_and_all_results() {
     for dialect in LTE {
