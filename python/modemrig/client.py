@@ -134,7 +134,7 @@ class Client:
                 ca=tls.ca,
                 client_cert=tls.client_cert,
                 client_key=tls.client_key,
-                verify=tls.verify or ("mutual" if tls.client_cert else "server" if tls.ca else "none"),
+                verify=tls.verify,
                 ignore_local_time=tls.ignore_local_time,
                 sni=tls.sni,
             )

@@ -217,15 +217,20 @@ class Modem:
         ca: bytes | str | Path | None = None,
         client_cert: bytes | str | Path | None = None,
         client_key: bytes | str | Path | None = None,
-        verify: Literal["none", "server", "mutual"] = "none",
+        verify: Literal["none", "server", "mutual"] | None = None,
         ignore_local_time: bool = True,
         sni: bool | None = None,
         timeout_s: float | None = None,
     ) -> None:
         """Set up a TLS context of the module, uploading the certificates it does not have yet.
 
-        Certificates and key are PEM as ``bytes`` or ``str``, or the ``Path`` of a file.
+        Certificates and key are PEM as ``bytes`` or ``str``, or the ``Path`` of a file. Without ``verify``, what is given
+        decides: a client certificate means ``mutual``, an authority ``server``, neither ``none``.
+
+        Raises:
+            BadValue: a file that is not what it is given as, before anything is written.
         """
+        verify = verify or ("mutual" if client_cert else "server" if ca else "none")
         ca, client_cert, client_key = (
             None if part is None else _content(part) for part in (ca, client_cert, client_key)
         )

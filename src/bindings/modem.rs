@@ -140,7 +140,7 @@ impl NativeModem {
     fn tls_context(
         &self,
         py: Python<'_>,
-        index: u8,
+        index: i64,
         ca: Option<Vec<u8>>,
         client_cert: Option<Vec<u8>>,
         client_key: Option<Vec<u8>>,
@@ -155,6 +155,7 @@ impl NativeModem {
             "mutual" => TlsVerify::Mutual,
             other => return wait::brief(py, || Err(bad_verify(other))),
         };
+        let Ok(index) = u8::try_from(index) else { return wait::brief(py, || Err(bad_context(index))) };
         let files = TlsFiles { ca, client_cert, client_key, verify, ignore_local_time, sni };
         wait::blocking(py, timeout_s, |wait| self.modem.tls_context(index, &files, wait))
     }
@@ -249,6 +250,10 @@ pub fn identify(py: Python<'_>, target: &str, timeout_s: Option<f64>) -> PyResul
 fn identity_tuple(identity: Identity) -> IdentityTuple {
     let Identity { manufacturer, model, revision, imei, dialect } = identity;
     (manufacturer, model, revision, imei, dialect)
+}
+
+fn bad_context(given: i64) -> Error {
+    Error::new(Kind::BadValue, format!("there is no TLS context {given}"))
 }
 
 fn bad_verify(given: &str) -> Error {

@@ -41,6 +41,60 @@ pub struct TlsFiles {
     pub sni: Option<bool>,
 }
 
+impl TlsFiles {
+    /// That everything is there, and is what it is given as: a module says no more than that TLS failed.
+    fn check(&self) -> Result<(), Error> {
+        let all = [
+            ("ca", &self.ca, CERTIFICATE, self.verify != TlsVerify::None),
+            ("client_cert", &self.client_cert, CERTIFICATE, self.verify == TlsVerify::Mutual),
+            ("client_key", &self.client_key, PRIVATE_KEY, self.verify == TlsVerify::Mutual),
+        ];
+        for (name, content, kind, needed) in all {
+            let flaw = match content {
+                None if needed => Some("is not given, and this verification needs it".to_owned()),
+                None => None,
+                Some(content) => flaw(content, kind),
+            };
+            if let Some(flaw) = flaw {
+                return Err(Error::new(Kind::BadValue, format!("{name} {flaw}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Words of PEM's first and last lines (RFC 7468).
+const CERTIFICATE: &str = "CERTIFICATE";
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+
+/// What is wrong with a file that should hold this, as far as it can be seen without opening it.
+fn flaw(content: &[u8], kind: &str) -> Option<String> {
+    /// How every DER file begins: a SEQUENCE.
+    const DER: u8 = 0x30;
+    let text = String::from_utf8_lossy(content);
+    let holds = |place: &str, kind: &str| {
+        text.lines().any(|line| {
+            line.starts_with(&format!("-----{place} ")) && line.trim_end().ends_with(&format!("{kind}-----"))
+        })
+    };
+    let other = if kind == CERTIFICATE { PRIVATE_KEY } else { CERTIFICATE };
+    match content.first() {
+        None => Some("is empty".to_owned()),
+        Some(&DER) => None,
+        _ if holds("BEGIN", "ENCRYPTED PRIVATE KEY") || text.contains("\nProc-Type: 4,ENCRYPTED") => {
+            Some("is encrypted, and a module cannot be told the password; decrypt it first".to_owned())
+        }
+        _ if !holds("BEGIN", kind) && holds("BEGIN", other) => {
+            Some(format!("holds a {}, not a {}", other.to_lowercase(), kind.to_lowercase()))
+        }
+        _ if !holds("BEGIN", kind) => Some(format!("holds no {} in PEM", kind.to_lowercase())),
+        _ if !holds("END", kind) => {
+            Some(format!("is cut off: the last line of its {} is missing", kind.to_lowercase()))
+        }
+        _ => None,
+    }
+}
+
 /// How the families name what they share.
 struct Names {
     command: &'static str,
@@ -67,31 +121,37 @@ impl Modem {
             return Err(unsupported(self.dialect, "TLS"));
         }
         let until = wait.until(self.shared().patience(names.command, None));
-        self.complete(files)?;
+        files.check()?;
         let level = match files.verify {
             TlsVerify::None => 0,
             TlsVerify::Server => 1,
             TlsVerify::Mutual => 2,
         };
-        let mut settings =
-            vec![("sslversion", dialect::Value::Int(ALL_VERSIONS)), (names.level, dialect::Value::Int(level))];
         let wanted = [
             ("cacert", &files.ca, "ca"),
             ("clientcert", &files.client_cert, "cert"),
             ("clientkey", &files.client_key, "key"),
         ];
-        for (key, content, short) in wanted {
-            let Some(content) = content else { continue };
-            let name = format!("{}mr{index}_{short}.pem", names.storage);
+        let given = wanted.iter().filter_map(|(key, content, short)| {
+            Some((*key, format!("{}mr{index}_{short}.pem", names.storage), content.as_deref()?))
+        });
+        let uploads: Vec<(&str, String, &[u8])> = given.collect();
+        let mut settings =
+            vec![("sslversion", dialect::Value::Int(ALL_VERSIONS)), (names.level, dialect::Value::Int(level))];
+        settings.extend(uploads.iter().map(|(key, name, _)| (*key, dialect::Value::from(name.as_str()))));
+        settings.push(("ignorelocaltime", dialect::Value::Int(i64::from(files.ignore_local_time))));
+        if let Some(sni) = files.sni {
+            settings.push((names.sni, dialect::Value::Int(i64::from(sni))));
+        }
+        // A value that is refused is refused before the first file is written.
+        for (key, value) in &settings {
+            self.checked(names.command, key, &[dialect::Value::Int(index.into()), value.clone()], None)?;
+        }
+        for (_, name, content) in uploads {
             // Each file has the documented time of one, within the caller's.
             let left = until.deadline.filter(|_| until.given);
             let left = left.map(|at| at.saturating_duration_since(crate::engine::clock::now()));
             self.upload(&name, content, Wait { timeout: left, interrupt: until.interrupt })?;
-            settings.push((key, dialect::Value::from(name)));
-        }
-        settings.push(("ignorelocaltime", dialect::Value::Int(i64::from(files.ignore_local_time))));
-        if let Some(sni) = files.sni {
-            settings.push((names.sni, dialect::Value::Int(i64::from(sni))));
         }
         for (key, value) in settings {
             self.set_tls(&names, index, key, value, &until)?;
@@ -105,23 +165,6 @@ impl Modem {
             Family::Cmqtt => "AT+CMQTTSSLCFG",
             Family::Qmt if self.dialect.variant_for("AT+QMTCFG", "ssl").is_some() => "AT+QMTCFG",
             Family::Qmt => "no such command",
-        }
-    }
-
-    fn complete(&self, files: &TlsFiles) -> Result<(), Error> {
-        let missing = match files.verify {
-            TlsVerify::None => None,
-            TlsVerify::Server => files.ca.is_none().then_some("ca"),
-            TlsVerify::Mutual if files.ca.is_none() => Some("ca"),
-            TlsVerify::Mutual if files.client_cert.is_none() => Some("client_cert"),
-            TlsVerify::Mutual if files.client_key.is_none() => Some("client_key"),
-            TlsVerify::Mutual => None,
-        };
-        match missing {
-            Some(missing) => {
-                Err(Error::new(Kind::BadValue, format!("this verification needs {missing}, which is not given")))
-            }
-            None => Ok(()),
         }
     }
 
@@ -180,5 +223,40 @@ impl Modem {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_what_it_is_given_as_is_refused_with_the_reason() {
+        let cert = b"# of the lab\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+        let key = b"-----BEGIN EC PRIVATE KEY-----\r\nMIIB\r\n-----END EC PRIVATE KEY-----\r\n";
+        let secret = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let old = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nMIIB\n-----END RSA PRIVATE KEY-----\n";
+        let rows: [(&[u8], &str, Option<&str>); 11] = [
+            (cert, CERTIFICATE, None),
+            (key, PRIVATE_KEY, None),
+            (&[0x30, 0x82, 1], CERTIFICATE, None),
+            (cert, PRIVATE_KEY, Some("holds a certificate, not a private key")),
+            (key, CERTIFICATE, Some("holds a private key, not a certificate")),
+            (secret, PRIVATE_KEY, Some("encrypted")),
+            (old, PRIVATE_KEY, Some("encrypted")),
+            (&cert[..30], CERTIFICATE, Some("holds no certificate")),
+            (&cert[..50], CERTIFICATE, Some("cut off")),
+            (b"/etc/ssl/ca.pem", CERTIFICATE, Some("holds no certificate in PEM")),
+            (b"", PRIVATE_KEY, Some("empty")),
+        ];
+        for (content, kind, expected) in rows {
+            let found = flaw(content, kind);
+            let fits = match (&found, expected) {
+                (None, None) => true,
+                (Some(found), Some(expected)) => found.contains(expected),
+                _ => false,
+            };
+            assert!(fits, "{}: {found:?}", String::from_utf8_lossy(content));
+        }
     }
 }

@@ -23,8 +23,12 @@ const CONNECT_NAME: &str = "QMTCONN";
 /// CONNACK refusals in the error table of SIMCom (`CMQTT err` 27 to 31).
 const SIMCOM_REFUSALS: std::ops::RangeInclusive<i32> = 27..=31;
 
+/// `CMQTT err` where TLS fails, and where it lacks a file (decision 25).
+const SIMCOM_HANDSHAKE: i32 = 32;
+const SIMCOM_NO_CERTIFICATE: i32 = 33;
+
 /// Codes of `CMQTT err` that mean the way to the broker: socket, name, TLS handshake, certificates, network.
-const SIMCOM_NO_WAY: [i32; 5] = [3, 9, 25, 32, 33];
+const SIMCOM_NO_WAY: [i32; 5] = [3, 9, 25, SIMCOM_HANDSHAKE, SIMCOM_NO_CERTIFICATE];
 
 /// How a loss is reported.
 pub fn loss_name(family: Family) -> &'static str {
@@ -180,9 +184,21 @@ fn usual_remedy(kind: Kind, code: i32, family: Family) -> Option<&'static str> {
         Kind::OpenFailed if family == Family::Qmt && code == 2 => {
             Some("close the client, wait for the result, and open it again")
         }
-        Kind::OpenFailed => {
-            Some("check host and port as the module's network sees them, and with TLS its certificates")
-        }
+        // Decision 19: the code for no answer in time and for every failure of TLS.
+        Kind::OpenFailed if (family, code) == (Family::Qmt, -1) => Some(
+            "nobody answered in time, or TLS failed: check host and port, and with TLS the files of the context (the broker's \
+             authority, and certificate and key that belong together and that the broker trusts) and the module's clock, which \
+             counts from 1980 until it is told the time",
+        ),
+        Kind::OpenFailed if (family, code) == (Family::Cmqtt, SIMCOM_HANDSHAKE) => Some(
+            "TLS failed: check the files of the context (the broker's authority, and certificate and key that belong together \
+             and that the broker trusts) and the module's clock, which counts from 1980 until it is told the time",
+        ),
+        Kind::OpenFailed if (family, code) == (Family::Cmqtt, SIMCOM_NO_CERTIFICATE) => Some(
+            "the TLS context checks certificates, and one that it needs is not named or not on the module: set the context up \
+             with its files",
+        ),
+        Kind::OpenFailed => Some("check host and port as the module's network sees them"),
         Kind::BrokerRefused => Some("check client id, user name and password, and whom the broker lets in"),
         _ => None,
     }

@@ -304,6 +304,20 @@ def test_a_port_or_context_out_of_range_is_refused_before_the_wire(
     assert modem.counters.commands == before
 
 
+def test_a_tls_context_that_cannot_work_is_refused_before_the_wire(modem: modemrig.Modem) -> None:
+    before = modem.counters.commands
+    for index, what, words in [
+        (-1, {}, "no TLS context -1"),
+        (300, {}, "no TLS context 300"),
+        (0, {"client_cert": "x"}, "ca is not given"),
+        (0, {"ca": "/etc/ssl/ca.pem"}, "ca holds no certificate in PEM"),
+        (0, {"verify": "most"}, "verify must be"),
+    ]:
+        with pytest.raises(modemrig.BadValue, match=words):
+            modem.tls_context(index, **what)
+    assert modem.counters.commands == before
+
+
 def test_a_client_id_longer_than_mqtt_can_say_is_refused_before_the_wire(modem: modemrig.Modem) -> None:
     client = modem.client(0)
     client.open(modem.broker.host, modem.broker.port)

@@ -13,6 +13,8 @@ mod engine_formats;
 mod engine_lifecycle;
 mod engine_script;
 #[cfg(feature = "virtual")]
+mod engine_tls;
+#[cfg(feature = "virtual")]
 mod engine_virtual;
 mod field;
 mod fuzz;
