@@ -22,7 +22,7 @@ def add_virtual(commands: Any) -> None:
         "Run virtual modules, each on a pseudo-terminal of its own, with a real MQTT broker behind them. Any program\n"
         "that opens a serial port can talk to one. Every host name a module dials leads to the broker (port 1883 to\n"
         "its plain port, 8883 to its TLS port), so the documents' examples run as printed.",
-        "  modemrig virtual ecx00u_egx00u              then, elsewhere: tio /dev/pts/5\n"
+        "  modemrig virtual ecx00u_egx00u              then, elsewhere: picocom /dev/pts/5\n"
         "  modemrig virtual sim7028 --count 4\n"
         "  modemrig virtual bc35g_bc28 --broker 127.0.0.1:1883 --link /tmp/module\n"
         "  modemrig virtual lte_standard_a --quirk prompt_on_own_line --fault late_answer:ms=3000,command=AT+CSQ\n"
@@ -77,16 +77,20 @@ def _virtual(options: argparse.Namespace) -> int:
         return 0
     if options.dialect is None:
         options.parser.error(f"say which dialect: {', '.join(modemrig.dialects())}")
+    if options.tcp and options.link:
+        options.parser.error("--link is for a pseudo-terminal: leave it or --tcp out")
 
-    _end_on_sigterm()
+    _end_on_signals()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         broker: modemrig.BenchBroker | str | None = None
         if not options.no_redirect:
             broker = options.broker
             if broker == "bench":
                 broker = stack.enter_context(modemrig.BenchBroker())
+        paths = []
         places = zip(_links(options.link, options.count), _links(options.control, options.count), strict=True)
         for number, (link, control) in enumerate(places):
+            _tell_of_another(link)
             module = stack.enter_context(
                 modemrig.VirtualModule(
                     options.dialect,
@@ -103,6 +107,7 @@ def _virtual(options: argparse.Namespace) -> int:
                     faults=tuple(options.fault),
                 )
             )
+            paths.append(link or module.path)
             line = f"{options.dialect}  IMEI {module.imei}  port {module.path}" + (f"  link {link}" if link else "")
             if control:
                 from modemrig.control import ControlSocket
@@ -120,9 +125,29 @@ def _virtual(options: argparse.Namespace) -> int:
             print(f"broker  {broker}")
         else:
             print("broker  whatever the real resolver finds")
+        print(f"type    {_typing(paths[0])}")
+        if broker is not None:
+            host, port = (broker.host, broker.port) if not isinstance(broker, str) else broker.split(":")[:2]
+            print(f"peer    mosquitto_pub -h {host} -p {port} -t TOPIC -m TEXT")
         print("Ctrl-C ends it.", flush=True)
         _wait_for_ever()
     return 0
+
+
+def _typing(path: str) -> str:
+    """What a person enters in another terminal to type at the module."""
+    if path.startswith("tcp://"):
+        return f"socat STDIO,raw,echo=0,escape=3 TCP:{path.removeprefix('tcp://')}  (AT, Enter; Ctrl-C leaves)"
+    return f"picocom {path}  (AT, Enter; Ctrl-A Ctrl-X leaves)"
+
+
+def _tell_of_another(link: str | None) -> None:
+    """Say so where the link leads somewhere already: it may be another module's, still running."""
+    import sys
+    from pathlib import Path
+
+    if link and Path(link).is_symlink() and Path(link).exists():
+        print(f"note: {link} led to {Path(link).readlink()} and leads to this module now", file=sys.stderr)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -204,13 +229,15 @@ def _links(link: str | None, count: int) -> Iterator[str | None]:
         yield link if link is None or count == 1 else f"{link}-{number}"
 
 
-def _end_on_sigterm() -> None:
-    """Make SIGTERM end the program as Ctrl-C does: modules stopped, links removed."""
+def _end_on_signals() -> None:
+    """Make SIGTERM, and a terminal that is closed, end the program as Ctrl-C does: modules stopped, links removed."""
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, interrupt)
 
 
 def _wait_for_ever() -> NoReturn:

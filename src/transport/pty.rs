@@ -225,9 +225,12 @@ fn publish(target: &Path, link: &Path) -> io::Result<()> {
     let mut name = OsString::from(link.as_os_str());
     name.push(format!(".{}.new", std::process::id()));
     let fresh = PathBuf::from(name);
-    symlink(target, &fresh)?;
-    fs::rename(&fresh, link).inspect_err(|_| {
+    // The system's words name no file.
+    let failed = |error: io::Error| io::Error::new(error.kind(), format!("the link {}: {error}", link.display()));
+    symlink(target, &fresh).map_err(failed)?;
+    fs::rename(&fresh, link).map_err(|error| {
         let _ = fs::remove_file(&fresh);
+        failed(error)
     })
 }
 

@@ -156,7 +156,7 @@ def test_a_reader_who_goes_away_is_no_error(command: Command):
     assert process.returncode == 141
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_virtual_runs_until_it_is_told_to_end(command: Command, tmp_path: Path, number: signal.Signals):
     link = tmp_path / "module"
     process = command.start("virtual", "ecx00u_egx00u", "--link", str(link))
@@ -177,6 +177,49 @@ def test_virtual_runs_until_it_is_told_to_end(command: Command, tmp_path: Path, 
     finally:
         process.kill()
         process.communicate()
+
+
+def test_virtual_says_what_to_type_and_whom_it_takes_a_link_from(command: Command, tmp_path: Path):
+    link = tmp_path / "module"
+    first = command.start("virtual", "sim7028", "--link", str(link))
+    second = None
+    try:
+        said = read_until(first, "Ctrl-C")
+        port = said[0].split("port ")[1].split()[0]
+        broker = said[1].split()[1].split(":")[1]
+        assert said[3] == f"type    picocom {link}  (AT, Enter; Ctrl-A Ctrl-X leaves)"
+        assert said[4] == f"peer    mosquitto_pub -h 127.0.0.1 -p {broker} -t TOPIC -m TEXT"
+        second = command.start("virtual", "sim7028", "--link", str(link))
+        read_until(second, "Ctrl-C")
+        second.send_signal(signal.SIGINT)
+        _, errors = second.communicate(timeout=20)
+        assert errors == f"note: {link} led to {port} and leads to this module now\n"
+        # The first is still there, under the name that it has of itself.
+        with modemrig.open(port) as modem:
+            assert modem.dialect == "sim7028"
+    finally:
+        for process in filter(None, (first, second)):
+            process.kill()
+            process.communicate()
+
+
+def test_a_module_on_tcp_is_typed_at_with_socat(command: Command):
+    process = command.start("virtual", "sim7028", "--tcp", "--broker", "broker.example:1884:8884")
+    try:
+        said = read_until(process, "ends it")
+        port = said[0].split("tcp://")[1]
+        assert said[2] == f"type    socat STDIO,raw,echo=0,escape=3 TCP:{port}  (AT, Enter; Ctrl-C leaves)"
+        assert said[3] == "peer    mosquitto_pub -h broker.example -p 1884 -t TOPIC -m TEXT"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+def test_a_link_that_cannot_be_made_is_named(command: Command, tmp_path: Path):
+    done = command("virtual", "sim7028", "--link", str(tmp_path / "no-folder" / "module"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert str(tmp_path / "no-folder" / "module") in done.stderr
+    assert command("virtual", "sim7028", "--tcp", "--link", "module").returncode == 2
 
 
 def test_virtual_starts_as_many_as_asked(command: Command, tmp_path: Path):
