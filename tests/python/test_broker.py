@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import stat
 import threading
 from collections.abc import Iterator
@@ -67,6 +68,98 @@ def test_it_records_who_said_what(broker: modemrig.BenchBroker):
     assert broker.record()[0]["level"] == 4
     broker.clear_record()
     assert broker.record() == []
+
+
+LEVELS = {3: paho.MQTTv31, 4: paho.MQTTv311}
+
+
+class Other:
+    """A client of paho-mqtt with everything it hears."""
+
+    def __init__(self, level: int, client_id: str, *, clean: bool = True, will_qos: int | None = None) -> None:
+        self.client = paho.Client(
+            paho.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean, protocol=LEVELS[level]
+        )
+        if will_qos is not None:
+            self.client.will_set(f"will/{client_id}", b"gone", qos=will_qos, retain=True)
+        self.heard: queue.Queue[tuple[str, bytes, int, bool]] = queue.Queue()
+        self.flags: queue.Queue[tuple[int, bool]] = queue.Queue()
+        self.granted: queue.Queue[list[int]] = queue.Queue()
+        self.client.on_message = lambda _c, _d, m: self.heard.put((m.topic, m.payload, m.qos, m.retain))
+        self.client.on_connect = lambda _c, _d, f, reason, _p: self.flags.put((reason.value, f.session_present))
+        self.client.on_subscribe = lambda _c, _d, _m, codes, _p: self.granted.put([code.value for code in codes])
+
+    def connect(self, broker: modemrig.BenchBroker, **tls: str) -> bool:
+        """Connects; says whether the broker remembered it."""
+        if tls:
+            self.client.tls_set(**tls)
+        self.client.connect(broker.host, broker.tls_port if tls else broker.port)
+        self.client.loop_start()
+        code, present = self.flags.get(timeout=10)
+        assert code == 0
+        return present
+
+    def subscribe(self, topic: str, qos: int) -> None:
+        self.client.subscribe(topic, qos)
+        assert self.granted.get(timeout=10) == [qos]
+
+    def leave(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.mark.parametrize("way", ["plain", "tls", "mutual"])
+@pytest.mark.parametrize("level", [3, 4])
+def test_paho_exchanges_everything_at_both_levels_and_breaks_no_rule(
+    broker: modemrig.BenchBroker, level: int, way: str, tmp_path: Path
+):
+    files = broker.certificates.write(tmp_path)
+    tls = {} if way == "plain" else {"ca_certs": str(files["ca"])}
+    if way == "mutual":
+        broker.require_client_cert = True
+        tls |= {"certfile": str(files["client_cert"]), "keyfile": str(files["client_key"])}
+    one, other = Other(level, "one"), Other(level, "other", will_qos=1)
+    assert not one.connect(broker, **tls)
+    other.connect(broker, **tls)
+    one.subscribe("t/+", 2)
+    for qos in (0, 1, 2):
+        for payload in (b"", b"\x00\xff", bytes(70_000)):
+            other.client.publish("t/x", payload, qos=qos).wait_for_publish(10)
+            assert one.heard.get(timeout=10) == ("t/x", payload, qos, False)
+    other.client.publish("kept", b"value", qos=1, retain=True).wait_for_publish(10)
+    one.subscribe("kept", 1)
+    assert one.heard.get(timeout=10) == ("kept", b"value", 1, True)
+    one.subscribe("will/#", 2)
+    broker.cut("other")
+    assert one.heard.get(timeout=10) == ("will/other", b"gone", 1, False)
+    one.client.unsubscribe("t/+")
+    one.leave()
+    other.leave()
+    assert [str(each) for each in broker.violations()] == []
+
+
+@pytest.mark.parametrize("level", [3, 4])
+def test_paho_finds_its_session_and_its_messages_again(broker: modemrig.BenchBroker, level: int):
+    one = Other(level, "one", clean=False)
+    assert not one.connect(broker)
+    one.subscribe("t/#", 2)
+    one.leave()
+    for qos in (0, 1, 2):
+        broker.publish("t/x", f"quality {qos}", qos)
+    again = Other(level, "one", clean=False)
+    assert again.connect(broker) is (level == 4), "3.1 has no such flag"
+    assert [again.heard.get(timeout=10)[1:3] for _ in range(2)] == [(b"quality 1", 1), (b"quality 2", 2)]
+    again.client.publish("t/mark", b"mark", qos=1).wait_for_publish(10)
+    assert again.heard.get(timeout=10)[0] == "t/mark", "quality 0 was not kept"
+    # The link goes in the middle of a publish; paho connects again by itself and finishes it.
+    broker.lose("PUBACK", times=1)
+    sent = again.client.publish("t/late", b"late", qos=1)
+    assert again.heard.get(timeout=10)[0] == "t/late"
+    broker.cut("one")
+    sent.wait_for_publish(20)
+    assert sent.is_published()
+    again.leave()
+    assert [str(each) for each in broker.violations()] == []
 
 
 def test_it_refuses_with_the_code_it_is_told(broker: modemrig.BenchBroker):

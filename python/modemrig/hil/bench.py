@@ -230,6 +230,14 @@ class SlotBench:
         """Another device on the same broker; connected until the test ends."""
         return self._owned.enter_context(Peer(self.broker, self.peer_id))
 
+    def violations(self) -> list[str] | None:
+        """Rules of the MQTT standard broken on the rig's broker by now, but for what other slots did; ``None``: unknown."""
+        complaints = self.broker.complaints()
+        if complaints is None:
+            return None
+        others = tuple(other.prefix for other in self.bench.slots if other is not self)
+        return [text for client_id, text in complaints if not (others and client_id.startswith(others))]
+
     def note(self, name: str, value: object) -> None:
         """A fact for the summary and for JUnit."""
         self._test.user_properties.append((name, value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import re
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,12 @@ from modemrig.clouds import Device
 from modemrig.rig import BrokerAddress, RigError
 
 START_WITHIN_S = 10.0
+
+COMPLAINT = re.compile(r"Client (?P<client>.*?) .*(protocol error|malformed|exceeded timeout|invalid)", re.IGNORECASE)
+"""How mosquitto ends a client that breaks a rule. One without a name broke none: its TLS handshake failed, or was a look."""
+
+CLOUD_CLIENT_ID = re.compile(r"\|securemode=.*: a client identifier of more than 23 characters")
+"""Longer than MQTT 3.1 allows, and what Alibaba Cloud wants: the documents' own examples connect like this at level 3."""
 
 
 @dataclass(slots=True)
@@ -53,6 +60,16 @@ class RigBroker:
     """What the broker logs."""
     _played: list[Device] = field(default_factory=list, repr=False)
     """Devices of cloud platforms, for each test that runs with one."""
+
+    def complaints(self) -> list[tuple[str, str]] | None:
+        """What the broker holds against its clients, each with the client id; ``None`` where it does not say."""
+        if self.bench is not None:
+            noted = [(each.client_id, str(each)) for each in self.bench.violations()]
+            return [row for row in noted if not CLOUD_CLIENT_ID.search(row[1])]
+        if self.log is not None:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            return [(found["client"], line) for line in lines if (found := COMPLAINT.search(line))]
+        return None
 
     def __str__(self) -> str:
         tls = f", TLS {self.tls_port}" if self.tls_port else ", no TLS"
