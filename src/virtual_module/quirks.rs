@@ -14,8 +14,10 @@ pub struct QuirkRow {
 }
 
 /// Every quirk there is.
-pub const QUIRKS: &[QuirkRow] =
-    &[QuirkRow { name: "prompt_on_own_line", title: "The prompt is followed by a line end (F8)." }];
+pub const QUIRKS: &[QuirkRow] = &[
+    QuirkRow { name: "prompt_on_own_line", title: "The prompt is followed by a line end (F8)." },
+    QuirkRow { name: "tls_checks_host_name", title: "TLS levels 1 and 2 check the broker's name, too (decision 39)." },
+];
 
 /// Those that are on.
 #[derive(Clone, Debug, Default)]

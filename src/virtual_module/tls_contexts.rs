@@ -95,7 +95,7 @@ pub(super) fn security(device: &Device, context: i64) -> Result<Security, Contex
     let suite = names.suites.and_then(|(key, param)| only_suite(device.setting(names.command, key, param, context)?));
     let tls = ClientTls {
         verify,
-        check_host_name: false,
+        check_host_name: verify != Verify::Nothing && device.quirks.has("tls_checks_host_name"),
         ca,
         client_cert,
         client_key,

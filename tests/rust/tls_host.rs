@@ -41,6 +41,8 @@ pub enum Calendar {
     Told,
     /// 1980, since nobody tells it.
     Untold,
+    /// What the network tells, so many seconds wrong.
+    Wrong(i64),
     /// What the host has set.
     Set(&'static str),
 }
@@ -89,6 +91,9 @@ pub fn host_to(dialect: &str, tls_port: u16, calendar: Calendar) -> Host {
             redirect.tls_port = tls_port;
         }
         options.conditions.network_time = !matches!(calendar, Calendar::Untold);
+        if let Calendar::Wrong(by) = calendar {
+            options.conditions.clock_error_s = by;
+        }
     });
     host.ok("ATE0");
     if let Calendar::Set(time) = calendar {

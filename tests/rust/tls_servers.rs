@@ -220,8 +220,8 @@ impl TlsServer {
                 let mut socket = socket.expect("a connection");
                 socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
                 let mut first = [0; 1];
-                if socket.peek(&mut first).is_ok_and(|count| count == 1) && first == [0] {
-                    return; // No TLS begins like that: the owner says that it is over.
+                if socket.peek(&mut first).is_ok_and(|count| count == 1) && first == OVER {
+                    return;
                 }
                 let mut tls = ServerConnection::new(config.clone()).expect("a server");
                 let agreed = handshake(&mut tls, &mut socket);
@@ -247,10 +247,17 @@ impl TlsServer {
 
 impl Drop for TlsServer {
     fn drop(&mut self) {
-        let _ = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut end| end.write_all(&[0]));
-        let ended = self.thread.take().map(JoinHandle::join);
-        assert!(std::thread::panicking() || ended.is_none_or(|ended| ended.is_ok()), "the server panicked");
+        end(self.port, self.thread.take());
     }
+}
+
+/// How a server's owner says that it is over: no TLS begins like that.
+const OVER: [u8; 1] = [0];
+
+fn end(port: u16, thread: Option<JoinHandle<()>>) {
+    let _ = TcpStream::connect(("127.0.0.1", port)).and_then(|mut end| end.write_all(&OVER));
+    let ended = thread.map(JoinHandle::join);
+    assert!(std::thread::panicking() || ended.is_none_or(|ended| ended.is_ok()), "the server panicked");
 }
 
 fn handshake(tls: &mut ServerConnection, socket: &mut TcpStream) -> Result<(), String> {
@@ -278,6 +285,41 @@ fn accept_connect(stream: &mut StreamOwned<ServerConnection, TcpStream>) {
         if buffer[..count][0] == 0x10 && stream.write_all(&[0x20, 2, 0, 0]).is_err() {
             return;
         }
+    }
+}
+
+/// A server that knows no TLS: it waits for the client to speak, says its own, and closes.
+pub struct Peer {
+    port: u16,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Peer {
+    pub fn saying(words: &'static [u8]) -> Peer {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let run = move || {
+            for socket in listener.incoming() {
+                let mut socket = socket.expect("a connection");
+                socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+                let mut buffer = [0; 1024];
+                if socket.read(&mut buffer).is_ok_and(|count| buffer[..count] == OVER) {
+                    return;
+                }
+                let _ = socket.write_all(words);
+            }
+        };
+        Peer { port, thread: Some(Builder::new().name("peer".into()).spawn(run).expect("a thread")) }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        end(self.port, self.thread.take());
     }
 }
 

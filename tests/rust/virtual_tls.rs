@@ -16,11 +16,14 @@ use crate::tls_host::open;
 use crate::tls_host::type_context;
 use crate::tls_servers::Foreign;
 use crate::tls_servers::NAME;
+use crate::tls_servers::Peer;
 use crate::tls_servers::Shows;
 use crate::tls_servers::TlsServer;
 use crate::virtual_host::Host;
 
 const RSA_CHAIN: Context = Context { ca: Some("rsa-ca"), ..CHAIN };
+
+const YEAR: i64 = 31_557_600;
 
 const GOOD: Shows = Shows::GOOD;
 const RSA: Shows = Shows { cert: "rsa2048", key: "rsa2048.key", ..GOOD };
@@ -107,6 +110,9 @@ fn certificates_are_judged_by_the_module_s_own_calendar() {
     let expired = Shows { cert: "server-expired", key: "server-expired.key", ..GOOD };
     let future = Shows { cert: "server-future", key: "server-future.key", ..GOOD };
     let blind = Context { ignores_time: true, ..CHAIN };
+    // No calendar shows less than 1970.
+    let stuck = Context { calendar: Calendar::Wrong(-100 * YEAR), ..CHAIN };
+    let ahead = Context { calendar: Calendar::Wrong(90 * YEAR), ..CHAIN };
     let at = |time| Context { calendar: Calendar::Set(time), ..CHAIN };
     check(&[
         ("expired", expired, CHAIN, Ends::Tls),
@@ -123,6 +129,9 @@ fn certificates_are_judged_by_the_module_s_own_calendar() {
             Ends::Tls,
         ),
         ("1980, mutual", REQUIRES, Context { calendar: Calendar::Untold, ..MUTUAL }, Ends::Tls),
+        ("1970", GOOD, stuck, Ends::Tls),
+        ("1970, time ignored", GOOD, Context { ignores_time: true, ..stuck }, Ends::Open),
+        ("a calendar that is far ahead", GOOD, ahead, Ends::Tls),
         ("calendar before the certificate", GOOD, at("19/12/31,23:00:00+00"), Ends::Tls),
         ("calendar on its first day", GOOD, at("20/01/02,00:00:00+00"), Ends::Open),
     ]);
@@ -329,6 +338,46 @@ fn mosquitto_s_tls_ends_as_the_bench_s_does() {
             let mut host = host_to(dialect, broker.port, context.calendar);
             type_context(&mut host, family, 1, &context);
             open(&mut host, family, 1, 8883, ends);
+        }
+    }
+}
+
+/// Decision 39: no level checks the host name; a named option does, at the levels that check anything.
+#[test]
+fn the_host_name_is_checked_where_that_is_asked_for() {
+    let unnamed = Shows { cert: "server-no-name", key: "server-no-name.key", ..GOOD };
+    for (shows, context, ends) in [
+        (GOOD, CHAIN, Ends::Open),
+        (unnamed, CHAIN, Ends::Tls),
+        (unnamed, PLAIN, Ends::Open),
+        (Shows { client_ca: Some("ca"), ..unnamed }, MUTUAL, Ends::Tls),
+    ] {
+        let server = TlsServer::start(&shows);
+        for dialect in DIALECTS {
+            let mut host = Host::with(dialect, |options| {
+                options.network.redirect.as_mut().expect("a broker").tls_port = server.port;
+                options.quirks = vec!["tls_checks_host_name".to_owned()];
+            });
+            host.ok("ATE0");
+            type_context(&mut host, family(dialect), 0, &context);
+            open(&mut host, family(dialect), 0, 8883, ends);
+        }
+    }
+}
+
+/// Whoever answers, but not as TLS does, makes TLS fail.
+#[test]
+fn a_peer_that_speaks_no_tls_is_a_tls_failure() {
+    /// A record of a ServerHello that ends too soon.
+    const HALF_A_HELLO: &[u8] = &[22, 3, 3, 0, 74, 2, 0, 0, 70, 3, 3, 1, 2, 3];
+    for said in [&b""[..], b"220 mail.example ESMTP\r\n", &[0x20, 2, 0, 0], HALF_A_HELLO, &[21, 3, 3, 0, 2, 2, 40]] {
+        let peer = Peer::saying(said);
+        for dialect in DIALECTS {
+            for version in [1, 4] {
+                let mut host = host_to(dialect, peer.port(), Calendar::Told);
+                type_context(&mut host, family(dialect), 0, &Context { version, ..PLAIN });
+                open(&mut host, family(dialect), 0, 8883, Ends::Tls);
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::tls_host::Calendar;
 use crate::tls_host::Context;
 use crate::tls_host::DIALECTS;
 use crate::tls_host::Ends;
+use crate::tls_host::MUTUAL;
 use crate::tls_host::PLAIN;
 use crate::tls_host::connect_secured;
 use crate::tls_host::family;
@@ -24,6 +25,7 @@ use crate::tls_host::open;
 use crate::tls_host::quectel;
 use crate::tls_host::trust_bench;
 use crate::tls_host::type_context;
+use crate::tls_servers::Foreign;
 use crate::tls_servers::Shows;
 use crate::tls_servers::TlsServer;
 use crate::virtual_host::Host;
@@ -299,5 +301,38 @@ fn six_clients_hold_six_sessions_over_tls_at_once() {
             host.result(&format!("AT+QMTDISC={client}"), &format!("+QMTDISC: {client},0"));
         }
         assert!(host.broker.wait_until(SOON, |core| core.connected().count() == 0));
+    }
+}
+
+/// A broker by other authors agrees that the session is one.
+#[test]
+fn a_session_over_mutual_tls_with_mosquitto() {
+    let Some(broker) = Foreign::mosquitto("server", "server.key", "ca", &["require_certificate true"]) else {
+        return eprintln!("skipped: mosquitto is not installed");
+    };
+    for dialect in DIALECTS {
+        let family = family(dialect);
+        let mut host = host_to(dialect, broker.port, Calendar::Told);
+        type_context(&mut host, family, 1, &MUTUAL);
+        open(&mut host, family, 1, 8883, Ends::Open);
+        match family {
+            Family::Qmt => {
+                host.result("AT+QMTCONN=0,\"secured\"", "+QMTCONN: 0,0,0");
+                host.result("AT+QMTSUB=0,1,\"t\",2", "+QMTSUB: 0,1,0,2");
+                host.typed("AT+QMTPUBEX=0,2,2,0,\"t\",5", b"hello");
+                host.until(",\"t\",\"hello\"\r\n");
+                host.result("AT+QMTDISC=0", "+QMTDISC: 0,0");
+            }
+            Family::Cmqtt => {
+                host.typed("AT+CMQTTSUB=0,1,2", b"t");
+                host.until("\r\n+CMQTTSUB: 0,0\r\n");
+                host.typed("AT+CMQTTTOPIC=0,1", b"t");
+                host.typed("AT+CMQTTPAYLOAD=0,5", b"hello");
+                host.ok("AT+CMQTTPUB=0,2,60");
+                host.until("+CMQTTRXPAYLOAD: 0,5\r\nhello");
+                host.until("\r\n+CMQTTRXEND: 0\r\n");
+                host.result("AT+CMQTTDISC=0,60", "+CMQTTDISC: 0,0");
+            }
+        }
     }
 }
