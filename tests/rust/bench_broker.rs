@@ -1,11 +1,10 @@
-//! The bench broker over real sockets: plain, TLS, mutual TLS, other people's clients, and that stopping leaves nothing.
+//! The bench broker over real sockets: plain, TLS, mutual TLS, and that stopping leaves nothing.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::process::Command;
-use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -362,57 +361,4 @@ fn twenty_starts_and_stops_leave_no_thread_and_no_descriptor() {
         round();
     }
     assert_eq!(before, (count("/proc/self/task"), count("/proc/self/fd")));
-}
-
-#[test]
-fn mosquitto_s_clients_exchange_messages_through_it() {
-    if Command::new("mosquitto_sub").arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-        return eprintln!("skipped: mosquitto_sub is not installed (Debian: mosquitto-clients)");
-    }
-    let broker = start();
-    let folder = std::env::temp_dir().join(format!("modemrig-bench-broker-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder for the certificates");
-    let certificates = broker.certificates();
-    let file = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).expect("a file");
-        path.to_string_lossy().into_owned()
-    };
-    let (ca, cert, key) = (
-        file("ca.pem", &certificates.ca_pem),
-        file("client.pem", &certificates.client_cert_pem),
-        file("client.key", &certificates.client_key_pem),
-    );
-    let plain = vec!["-p".to_owned(), broker.port().to_string()];
-    let secure = vec!["-p".to_owned(), broker.tls_port().to_string(), "--cafile".to_owned(), ca];
-    let mutual = [secure.clone(), vec!["--cert".to_owned(), cert, "--key".to_owned(), key]].concat();
-    for (round, way) in [plain, secure, mutual].into_iter().enumerate() {
-        for version in ["mqttv31", "mqttv311"] {
-            for qos in ["0", "1", "2"] {
-                let name = format!("{round}-{version}-{qos}");
-                let command = |program: &str| {
-                    let mut command = Command::new(program);
-                    command.args(["-h", "localhost", "-V", version, "-q", qos, "-t", &name]).args(&way);
-                    command
-                };
-                let receiver = command("mosquitto_sub")
-                    .args(["-C", "1", "-W", "20", "-i", &name])
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .expect("mosquitto_sub runs");
-                let subscribed = broker.wait_until(PATIENCE, |core| {
-                    core.subscriptions(&name).is_some_and(|subscriptions| !subscriptions.is_empty())
-                });
-                let sent = subscribed.then(|| command("mosquitto_pub").args(["-m", &name]).output());
-                let received = receiver.wait_with_output().expect("mosquitto_sub ends");
-                let errors = String::from_utf8_lossy(&received.stderr);
-                assert!(subscribed, "{name}: no subscription: {errors}");
-                let sent = sent.expect("it was subscribed").expect("mosquitto_pub runs");
-                assert!(sent.status.success(), "{name}: {}", String::from_utf8_lossy(&sent.stderr));
-                assert_eq!(format!("{name}\n"), String::from_utf8_lossy(&received.stdout), "{errors}");
-            }
-        }
-    }
-    std::fs::remove_dir_all(&folder).expect("the folder is ours");
 }

@@ -21,6 +21,8 @@ mod fuzz;
 mod layers;
 #[cfg(feature = "virtual")]
 mod mosquitto;
+#[cfg(feature = "virtual")]
+mod mosquitto_clients;
 mod proto_properties;
 #[cfg(feature = "virtual")]
 mod qmt;
