@@ -281,6 +281,7 @@ class VirtualModule:
         signing: tuple[str, bool, int],
         token_url: str | None,
         speed: float,
+        baud: int | None,
         seed: int,
         quirks: Sequence[str],
         faults: Sequence[str],

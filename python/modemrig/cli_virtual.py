@@ -38,6 +38,9 @@ def add_virtual(commands: Any) -> None:
     parser.add_argument("--no-redirect", action="store_true", help="host names lead where the real resolver says")
     parser.add_argument("--tcp", action="store_true", help="listen on a TCP port instead of a pseudo-terminal")
     parser.add_argument("--speed", type=factor, default=1.0, metavar="F", help="run timers F times as fast (default 1)")
+    parser.add_argument(
+        "--baud", type=positive, metavar="N", help="pace the line as a UART of this speed (default: no)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of whatever is random (default 0)")
     for word, what in (
         ("--condition", "what is around it: registration=denied, registration_delay_s=20, rssi=9, dns=no, …"),
@@ -99,6 +102,7 @@ def _virtual(options: argparse.Namespace) -> int:
                     link=link,
                     tcp=options.tcp,
                     speed=options.speed,
+                    baud=options.baud,
                     seed=options.seed + number,  # no two with the same serial number
                     identity=changed(modemrig.VirtualIdentity(), dict(options.identity)),
                     conditions=changed(modemrig.Conditions(), dict(options.condition)),

@@ -60,6 +60,7 @@ class VirtualModule:
         conditions: Conditions | None = None,
         signing: CloudSigning | None = None,
         speed: float = 1.0,
+        baud: int | None = None,
         seed: int = 0,
         quirks: Iterable[str] = (),
         faults: Iterable[str] = (),
@@ -79,6 +80,8 @@ class VirtualModule:
             conditions: what is around it: registration, signal, SIM, clock, names; by default all is well.
             signing: how it signs for cloud platforms.
             speed: timers run this many times as fast.
+            baud: bytes take the time of a UART of this speed (8N1), which ``AT+IPR`` changes; a host that has set another
+                speed understands nothing. ``None``: they take no time, and any speed will do.
             seed: of whatever is random.
             quirks: named departures from the document.
             faults: what goes wrong from the start, each as ``"late_answer"`` or ``"late_answer:ms=500,count=1"``;
@@ -106,6 +109,7 @@ class VirtualModule:
             astuple(signing or CloudSigning()),
             broker.token_url if redirect and isinstance(broker, BenchBroker) else None,
             speed,
+            baud,
             seed,
             list(quirks),
             list(faults),

@@ -100,11 +100,13 @@ fn probe(target: &str, line: Arc<dyn Transport>, until: &Until<'_>) -> Result<Po
         return Ok(kind);
     }
     let speeds: &[u32] = if line.has_baud() { &SPEEDS } else { &SPEEDS[..1] };
+    let mut diagnostic = 0;
     for &baud in speeds {
         if until.expired(clock::now()) {
             break;
         }
         line.set_baud(baud).map_err(|error| gone(format!("{target} cannot be set to {baud} baud: {error}")))?;
+        let mut here = Vec::new();
         // Twice: the first teaches an autobauding module the speed.
         for _ in 0..2 {
             send(&line, b"AT\r");
@@ -113,11 +115,17 @@ fn probe(target: &str, line: Arc<dyn Transport>, until: &Until<'_>) -> Result<Po
                 drop(line);
                 return meet(target, baud, until);
             }
-            heard.extend(answer);
+            here.extend(answer);
         }
-        if let Some(kind) = unasked(&heard) {
-            return Ok(kind);
+        // A module of another speed says anything, once; a diagnostic interface says the same at any speed.
+        diagnostic += usize::from(unasked(&here) == Some(PortKind::Diagnostic));
+        heard.extend(here);
+        if diagnostic == speeds.len().min(2) {
+            return Ok(PortKind::Diagnostic);
         }
+    }
+    if unasked(&heard) == Some(PortKind::Nmea) {
+        return Ok(PortKind::Nmea);
     }
     Ok(if heard.is_empty() { PortKind::Silent } else { PortKind::Unknown })
 }

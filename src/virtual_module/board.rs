@@ -8,6 +8,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use polling::Event;
 use polling::Events;
@@ -20,6 +21,7 @@ use crate::virtual_module::control::Orders;
 use crate::virtual_module::host_line::HostLine;
 use crate::virtual_module::host_line::Input;
 use crate::virtual_module::module::Module;
+use crate::virtual_module::uart::Uart;
 
 /// Keys of the poller; those of the clients begin at `network::FIRST_KEY`.
 const LINE: usize = 0;
@@ -32,6 +34,8 @@ const UNREAD: usize = 64 * 1024;
 /// What a module's thread owns.
 pub(super) struct Board {
     line: HostLine,
+    /// The speed of the line, where it has one.
+    uart: Option<Uart>,
     module: Module,
     orders: Orders,
     poller: Arc<Poller>,
@@ -45,6 +49,7 @@ pub(super) struct Board {
 impl Board {
     pub(super) fn new(
         line: HostLine,
+        uart: Option<Uart>,
         module: Module,
         orders: Orders,
         poller: Arc<Poller>,
@@ -54,7 +59,7 @@ impl Board {
             // SAFETY: the descriptor belongs to `line`, which outlives the watch: `run` deletes it before the line is dropped.
             unsafe { poller.add_with_mode(fd, Event::readable(VISITS), PollMode::Level)? };
         }
-        Ok(Board { line, module, orders, poller, stop, watched: None, line_ended: false })
+        Ok(Board { line, uart, module, orders, poller, stop, watched: None, line_ended: false })
     }
 
     /// Runs until it is told to stop, or until its line cannot be waited for.
@@ -81,9 +86,11 @@ impl Board {
                 self.module.nobody_listens();
             }
             let wanted = self.line.data_fd().filter(|_| !self.line_ended);
-            let reads = self.line.unsent() < UNREAD;
+            let reads = self.takes_more();
             self.watch(wanted.map(|fd| (fd, reads, self.line.unsent() > 0)));
-            let timeout = self.module.next_deadline().map(|deadline| deadline.saturating_duration_since(clock::now()));
+            let paced = self.uart.as_ref().and_then(Uart::next_deadline);
+            let due = self.module.next_deadline().into_iter().chain(paced).min();
+            let timeout = due.map(|deadline| deadline.saturating_duration_since(clock::now()));
             events.clear();
             self.poller.wait(&mut events, timeout)?;
         }
@@ -114,10 +121,13 @@ impl Board {
 
     fn listen(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        while !self.line_ended && self.line.unsent() < UNREAD {
+        while !self.line_ended && self.takes_more() {
             match self.line.read(&mut buffer)? {
                 Input::Bytes(count) => {
-                    self.module.receive(&buffer[..count]);
+                    match &mut self.uart {
+                        Some(uart) => uart.hear(&buffer[..count], clock::now()),
+                        None => self.module.receive(&buffer[..count]),
+                    }
                     self.turn();
                 }
                 Input::Nothing => break,
@@ -136,21 +146,49 @@ impl Board {
         // The poller forgets the descriptor before it is closed.
         self.watch(None);
         self.line.host_left()?;
+        if let Some(uart) = &mut self.uart {
+            uart.host_left();
+        }
         self.module.host_left();
         Ok(())
     }
 
     fn turn(&mut self) {
-        self.module.turn(clock::now());
-        self.speak();
-        self.module.host_is_slow = self.line.unsent() >= UNREAD;
+        let now = clock::now();
+        if let Some(uart) = &mut self.uart {
+            uart.host_has(self.line.baud());
+            self.module.receive(&uart.heard(now));
+        }
+        self.module.turn(now);
+        self.speak(now);
+        self.module.host_is_slow = self.unread() >= UNREAD;
     }
 
-    fn speak(&mut self) {
+    fn speak(&mut self, now: Instant) {
         while let Some(bytes) = self.module.poll_transmit() {
-            self.line.write(&bytes);
+            match &mut self.uart {
+                Some(uart) => uart.say(&bytes, now),
+                None => self.line.write(&bytes),
+            }
+        }
+        if let Some(uart) = &mut self.uart {
+            self.line.write(&uart.said(now));
+            let rate = self.module.device.setting_int("AT+IPR", "write", "rate", 0);
+            if let Some(rate) = rate.and_then(|rate| u32::try_from(rate).ok()) {
+                uart.wants(rate);
+            }
         }
         self.line.flush();
+    }
+
+    /// Bytes that the host has not read.
+    fn unread(&self) -> usize {
+        self.line.unsent() + self.uart.as_ref().map_or(0, Uart::unsaid)
+    }
+
+    /// Whether more of the host's input is taken.
+    fn takes_more(&self) -> bool {
+        self.unread() < UNREAD && self.uart.as_ref().is_none_or(Uart::has_room)
     }
 
     /// Changes what the poller watches of the line.

@@ -149,6 +149,8 @@ pub(super) struct Device {
     /// The conditions as faults have changed them.
     pub(super) around: Conditions,
     pub(super) cloud: CloudSigning,
+    /// The speed of the line after power-up, where it has one.
+    pub(super) baud: Option<u32>,
     /// Where a password is fetched when the host does not say.
     pub(super) token_url: Option<String>,
     /// Seconds that the module's calendar is ahead of the world's.
@@ -189,6 +191,7 @@ impl Device {
             conditions: Conditions::default(),
             around: Conditions::default(),
             cloud: CloudSigning::default(),
+            baud: None,
             token_url: None,
             clock_ahead: 0,
             clock_fault: 0,
@@ -250,9 +253,17 @@ impl Device {
         self.dropped.get(&client).copied().unwrap_or_default()
     }
 
+    /// AT+IPR shows the speed that the line has.
+    pub(super) fn set_baud(&mut self) {
+        if let Some(baud) = self.baud {
+            self.settings_mut("AT+IPR").set("write", "rate", 0, Value::Int(i64::from(baud)));
+        }
+    }
+
     /// Settings that no document lets survive a restart.
     pub(super) fn forget_settings(&mut self) {
         self.settings.clear();
+        self.set_baud();
     }
 
     /// Begins anew at an instant at which the world's calendar shows this.

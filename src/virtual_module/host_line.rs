@@ -140,6 +140,14 @@ impl HostLine {
         }
     }
 
+    /// The host's speed, where the line shows it.
+    pub(super) fn baud(&self) -> Option<u32> {
+        match &self.way {
+            Way::Pty(end) => end.baud(),
+            Way::Pair(_) | Way::Tcp { .. } => None,
+        }
+    }
+
     pub(super) fn is_present(&self) -> bool {
         self.present
     }

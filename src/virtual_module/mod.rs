@@ -23,6 +23,7 @@ mod settings;
 pub mod simulation;
 mod surroundings;
 mod tls_contexts;
+mod uart;
 
 use std::io;
 use std::path::PathBuf;
@@ -72,6 +73,9 @@ pub struct VirtualOptions {
     pub identity: IdentityOptions,
     /// How much faster than documented its timers run; 1 is as documented.
     pub speed: f64,
+    /// Bytes take the time of a UART of this speed, which AT+IPR changes, and a host of another speed understands nothing;
+    /// `None`: they take none.
+    pub baud: Option<u32>,
     /// Decides everything made up: serial numbers, identifiers.
     pub seed: u64,
     /// Named departures from the document.
@@ -94,6 +98,7 @@ impl VirtualOptions {
             token_url: None,
             identity: IdentityOptions::default(),
             speed: 1.0,
+            baud: None,
             seed: 0,
             quirks: Vec::new(),
             faults: Vec::new(),
@@ -181,7 +186,8 @@ impl VirtualModule {
         let stop = Arc::new(AtomicBool::new(false));
         let path = line.path().to_owned();
         let (control, orders) = control::channel(poller.clone());
-        let board = board::Board::new(line, module, orders, poller.clone(), stop.clone()).map_err(failed)?;
+        let uart = options.baud.map(|baud| uart::Uart::new(baud, options.seed));
+        let board = board::Board::new(line, uart, module, orders, poller.clone(), stop.clone()).map_err(failed)?;
         let thread = Builder::new()
             .name(format!("virtual-{}", dialect.id))
             .spawn(move || board.run())

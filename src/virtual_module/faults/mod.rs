@@ -30,6 +30,7 @@ pub use table::ParamRow;
 
 pub(super) use fault::known;
 pub(super) use line::Line;
+pub(super) use random::Random;
 pub(super) use table::Effect;
 pub(super) use wire::Passed;
 pub(super) use wire::Way;

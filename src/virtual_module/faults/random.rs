@@ -2,10 +2,10 @@
 
 /// The generator SplitMix64.
 #[derive(Debug)]
-pub(super) struct Random(u64);
+pub(in crate::virtual_module) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Random {
+    pub(in crate::virtual_module) fn new(seed: u64) -> Random {
         Random(seed)
     }
 
@@ -18,12 +18,12 @@ impl Random {
     }
 
     /// Whether it is one of so many of a hundred.
-    pub(super) fn is_hit(&mut self, percent: i64) -> bool {
+    pub(in crate::virtual_module) fn is_hit(&mut self, percent: i64) -> bool {
         (self.next() % 100) < percent.unsigned_abs()
     }
 
     /// Another byte than this one.
-    pub(super) fn other(&mut self, byte: u8) -> u8 {
+    pub(in crate::virtual_module) fn other(&mut self, byte: u8) -> u8 {
         byte.wrapping_add(1 + (self.next() % 255) as u8)
     }
 }

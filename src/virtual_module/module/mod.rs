@@ -106,6 +106,11 @@ impl Module {
         faults.into_iter().for_each(|fault| device.faults.inject(fault));
         device.conditions = options.conditions.clone();
         device.cloud = options.cloud;
+        if options.baud == Some(0) {
+            return Err(Error::new(Kind::BadValue, "baud 0: bits per second above 0"));
+        }
+        device.baud = options.baud;
+        device.set_baud();
         device.token_url = options.token_url.clone();
         if let Some(fault) = device.conditions.fault() {
             return Err(Error::new(Kind::BadValue, fault));

@@ -16,6 +16,9 @@ pub(in crate::virtual_module) struct Ticket {
     pub(in crate::virtual_module) generation: u64,
 }
 
+/// How an attempt to connect ended.
+pub(in crate::virtual_module) type Dialled = Result<Box<dyn Connection>, OpenFault>;
+
 /// A way to connections.
 pub(in crate::virtual_module) trait Bearer: Send {
     /// Starts to connect to `route`, name and port; `None` leads nowhere. The outcome comes by [`Bearer::dialled`].
@@ -29,7 +32,7 @@ pub(in crate::virtual_module) trait Bearer: Send {
     ) -> io::Result<()>;
 
     /// The next attempt that has ended. A connection that is to be secured is still agreeing on it.
-    fn dialled(&mut self) -> Option<(Ticket, Result<Box<dyn Connection>, OpenFault>)>;
+    fn dialled(&mut self) -> Option<(Ticket, Dialled)>;
 }
 
 /// A connection, plain or secured; dropping it ends it.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::virtual_module::network::OpenFault;
 use crate::virtual_module::network::bearer::Connection;
+use crate::virtual_module::network::bearer::Dialled;
 
 /// Longest answer.
 const MOST: usize = 64 * 1024;
@@ -39,7 +40,7 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// The connection is there, or is not.
-    pub(super) fn dialled(&mut self, outcome: Result<Box<dyn Connection>, OpenFault>) -> Option<Outcome> {
+    pub(super) fn dialled(&mut self, outcome: Dialled) -> Option<Outcome> {
         match outcome {
             Ok(mut line) => {
                 if line.write(&self.question).is_err() {

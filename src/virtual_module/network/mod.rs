@@ -29,6 +29,7 @@ use crate::virtual_module::faults::Effect;
 use crate::virtual_module::faults::Faults;
 use crate::virtual_module::faults::Wire;
 use crate::virtual_module::network::bearer::Connection;
+use crate::virtual_module::network::bearer::Dialled;
 use crate::virtual_module::network::bearer::Ticket;
 use crate::virtual_module::network::carry::Faulty;
 use crate::virtual_module::network::carry::carry;
@@ -380,12 +381,7 @@ impl Links {
         events.push((NOBODY, LinkEvent::Answered(outcome)));
     }
 
-    fn dialled(
-        &mut self,
-        ticket: Ticket,
-        outcome: Result<Box<dyn Connection>, OpenFault>,
-        events: &mut Vec<(u8, LinkEvent)>,
-    ) {
+    fn dialled(&mut self, ticket: Ticket, outcome: Dialled, events: &mut Vec<(u8, LinkEvent)>) {
         let Ticket { client, generation } = ticket;
         if client == NOBODY {
             let current = self.exchange.as_mut().filter(|exchange| exchange.generation == generation);

@@ -21,6 +21,7 @@ use crate::virtual_module::network::OpenFault;
 use crate::virtual_module::network::Target;
 use crate::virtual_module::network::bearer::Bearer;
 use crate::virtual_module::network::bearer::Connection;
+use crate::virtual_module::network::bearer::Dialled;
 use crate::virtual_module::network::bearer::Ticket;
 
 /// What becomes of a connection.
@@ -193,7 +194,7 @@ impl Bearer for Simulated {
         Ok(())
     }
 
-    fn dialled(&mut self) -> Option<(Ticket, Result<Box<dyn Connection>, OpenFault>)> {
+    fn dialled(&mut self) -> Option<(Ticket, Dialled)> {
         let (ticket, attempt) = self.0.lock().attempts.pop_front()?;
         Some((
             ticket,

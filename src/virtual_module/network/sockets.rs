@@ -24,13 +24,14 @@ use crate::virtual_module::network::OpenFault;
 use crate::virtual_module::network::Target;
 use crate::virtual_module::network::bearer::Bearer;
 use crate::virtual_module::network::bearer::Connection;
+use crate::virtual_module::network::bearer::Dialled;
 use crate::virtual_module::network::bearer::Ticket;
 use crate::virtual_module::tls_contexts::Security;
 
 /// The poller's key of client 0; the line to the host has the ones below.
 const FIRST_KEY: usize = 16;
 
-struct Dialled {
+struct Attempt {
     ticket: Ticket,
     target: Target,
     outcome: Result<TcpStream, DialError>,
@@ -39,7 +40,7 @@ struct Dialled {
 /// The real network.
 pub(in crate::virtual_module) struct Sockets {
     poller: Arc<Poller>,
-    dialled: (Sender<Dialled>, Receiver<Dialled>),
+    dialled: (Sender<Attempt>, Receiver<Attempt>),
 }
 
 impl Sockets {
@@ -63,7 +64,7 @@ impl Bearer for Sockets {
         let target = target.clone();
         let done = move |outcome| {
             // The module may have stopped meanwhile; then nobody wants to know.
-            let _ = report.send(Dialled { ticket, target, outcome });
+            let _ = report.send(Attempt { ticket, target, outcome });
             let _ = poller.notify();
         };
         match route {
@@ -75,8 +76,8 @@ impl Bearer for Sockets {
         Ok(())
     }
 
-    fn dialled(&mut self) -> Option<(Ticket, Result<Box<dyn Connection>, OpenFault>)> {
-        let Dialled { ticket, target, outcome } = self.dialled.1.try_recv().ok()?;
+    fn dialled(&mut self) -> Option<(Ticket, Dialled)> {
+        let Attempt { ticket, target, outcome } = self.dialled.1.try_recv().ok()?;
         let stream = match outcome {
             Ok(socket) => match &target.security {
                 None => Stream::plain(socket).map_err(|_| OpenFault::Refused),
