@@ -245,8 +245,14 @@ def _end_on_signals() -> None:
 
 
 def _wait_for_ever() -> NoReturn:
+    import sys
     import threading
 
     never = threading.Event()
-    while True:
-        never.wait()
+    try:
+        while True:
+            never.wait()
+    except KeyboardInterrupt:
+        if sys.stdout.isatty():
+            print()  # behind the terminal's ^C
+        raise
