@@ -1,6 +1,8 @@
 //! TLS contexts of virtual modules as settings: which one counts, when it is read, what forgets it.
 
 use modemrig::dialect::schema::Family;
+use modemrig::transport::tls::ClientTls;
+use modemrig::transport::tls::Verify;
 
 use crate::tls_host::CHAIN;
 use crate::tls_host::Calendar;
@@ -13,8 +15,10 @@ use crate::tls_host::open;
 use crate::tls_host::quectel;
 use crate::tls_host::trust_bench;
 use crate::tls_host::type_context;
+use crate::tls_host::upload;
 use crate::tls_servers::Shows;
 use crate::tls_servers::TlsServer;
+use crate::tls_servers::file;
 use crate::virtual_host::Host;
 use crate::virtual_host::Silent;
 
@@ -107,4 +111,67 @@ fn settings_are_forgotten_at_a_restart_and_files_are_not() {
     }
     host.ok("AT+QSSLCFG=\"seclevel\",1,2");
     open(&mut host, Family::Qmt, 1, 8883, Ends::Open);
+}
+
+#[test]
+fn an_address_is_no_name_to_send() {
+    let server = TlsServer::start(&Shows::GOOD);
+    let mut host = host_to(LTE, server.port, Calendar::Told);
+    type_context(&mut host, Family::Qmt, 1, &Context { sni: true, ..CHAIN });
+    host.ok("AT+QMTCFG=\"ssl\",0,1,1");
+    for (name, sent) in [("127.0.0.1", None), ("10.1.2.3", None), ("hub.example", Some("hub.example".to_owned()))] {
+        let port = if name == "127.0.0.1" { server.port } else { 8883 };
+        host.result(&format!("AT+QMTOPEN=0,\"{name}\",{port}"), "+QMTOPEN: 0,0");
+        assert_eq!(sent, server.next().expect("it is open").sni, "{name}");
+        host.result("AT+QMTCLOSE=0", "+QMTCLOSE: 0,0");
+    }
+}
+
+#[test]
+fn a_file_whose_upload_broke_off_is_not_there() {
+    let server = TlsServer::start(&Shows::GOOD);
+    let mut host = host_to(LTE, server.port, Calendar::Told);
+    let whole = file("ca");
+    // One second to send it in, and half of it comes.
+    let said = host.run(&format!("AT+QFUPL=\"UFS:ca.pem\",{},1", whole.len()));
+    assert!(said.ends_with("\r\nCONNECT\r\n"), "{said:?}");
+    host.write(&whole[..whole.len() / 2]);
+    host.until("ERROR");
+    assert!(!host.run("AT+QFLST=\"ca.pem\"").contains("+QFLST"));
+    for line in ["\"cacert\",1,\"UFS:ca.pem\"", "\"seclevel\",1,1"] {
+        host.ok(&format!("AT+QSSLCFG={line}"));
+    }
+    open(&mut host, Family::Qmt, 1, 8883, Ends::NoFile);
+    upload(&mut host, Family::Qmt, "ca.pem", whole);
+    open(&mut host, Family::Qmt, 1, 8883, Ends::Open);
+}
+
+/// Files come from anybody; whatever is in them, the settings either stand or are refused.
+#[test]
+fn no_damage_to_a_file_makes_tls_settings_panic() {
+    let good = ClientTls {
+        verify: Verify::Mutual,
+        ca: Some(file("ca.der").to_vec()),
+        client_cert: Some(file("client").to_vec()),
+        client_key: Some(file("client.key").to_vec()),
+        ..ClientTls::default()
+    };
+    good.build().expect("good settings");
+    let parts: [fn(&mut ClientTls) -> &mut Option<Vec<u8>>; 3] =
+        [|tls| &mut tls.ca, |tls| &mut tls.client_cert, |tls| &mut tls.client_key];
+    let mut refused = 0;
+    for part in parts {
+        let length = part(&mut good.clone()).as_ref().map_or(0, Vec::len);
+        for place in 0..length {
+            for damage in [0x00, 0x01, 0x80, 0xff] {
+                let mut tls = good.clone();
+                if let Some(content) = part(&mut tls) {
+                    content[place] ^= damage;
+                    content.truncate(if damage == 0 { place } else { length });
+                }
+                refused += usize::from(tls.build().is_err());
+            }
+        }
+    }
+    assert!(refused > 1000, "{refused}");
 }
