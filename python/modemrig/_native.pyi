@@ -305,6 +305,9 @@ class VirtualModule:
     def faults(self) -> list[tuple[str, int, int | None]]:
         """Brief. Fault, how often it has happened, how often it will happen yet."""
 
+    def dropped_messages(self, client: int) -> int:
+        """Brief. Messages that found the client's five slots taken."""
+
     def stop(self) -> None:
         """Brief. Joins the thread. Idempotent."""
 

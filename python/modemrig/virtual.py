@@ -189,6 +189,10 @@ class VirtualModule:
         """What was asked for and not cleared; a fault that is used up stays here, with nothing left."""
         return [InjectedFault(*row) for row in self._native.faults()]
 
+    def dropped_messages(self, client: int = 0) -> int:
+        """How many messages found the five slots of a client taken (``recv/mode``) and were dropped."""
+        return self._native.dropped_messages(client)
+
     def stop(self) -> None:
         """Stop it: the port vanishes, connections close, no thread is left. Idempotent."""
         self._native.stop()

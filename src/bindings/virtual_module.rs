@@ -127,6 +127,10 @@ impl NativeVirtualModule {
         Ok(faults.into_iter().map(|status| (status.fault.to_string(), status.happened, status.left)).collect())
     }
 
+    fn dropped_messages(&self, py: Python<'_>, client: u8) -> PyResult<u64> {
+        wait::brief(py, || self.module.lock().dropped_messages(client))
+    }
+
     fn stop(&self, py: Python<'_>) {
         py.detach(|| self.module.lock().stop());
         logging::drain(py);
