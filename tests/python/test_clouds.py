@@ -178,3 +178,20 @@ def test_secrets_of_devices_are_not_shown():
         modemrig.Tencent("a", "b", SECRET),
     ):
         assert SECRET not in repr(device)
+
+
+@pytest.mark.parametrize("sni", [True, False])
+def test_aws_wants_a_certificate_and_where_it_says_so_the_name_of_its_endpoint(sni: bool):
+    with modemrig.BenchBroker() as broker, modemrig.VirtualModule("ecx00u_egx00u", broker=broker) as module:
+        broker.set_clouds([modemrig.Aws("a1.iot.example")])
+        with modemrig.open(module.path) as modem:
+            files = {"ca": broker.ca_pem, "client_cert": broker.client_cert_pem, "client_key": broker.client_key_pem}
+            modem.tls_context(2, verify="mutual", sni=sni, **files)
+            client = modem.client(0)
+            client.open("a1.iot.example", 8883, tls=2)
+            if sni:
+                client.connect("M26_0206")
+                return
+            with pytest.raises(modemrig.BrokerRefused) as refused:
+                client.connect("M26_0206")
+            assert refused.value.code == 5
