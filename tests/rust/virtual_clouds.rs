@@ -116,6 +116,9 @@ fn the_platform_told_of_last_counts_and_a_user_name_of_the_host_counts_more() {
     let (id, user, password) =
         connect(&mut module("lte_standard_a", cloud), &lines, "AT+QMTCONN=0,\"me\",\"own\",\"word\"");
     assert_eq!(("me", Some("own"), Some("word")), (id.as_str(), user.as_deref(), password.as_deref()));
+    let ended = [aliauth.as_str(), "AT+QMTCFG=\"aliauth\",0,\"\",\"\",\"\""];
+    let none = connect(&mut module("lte_standard_a", cloud), &ended, "AT+QMTCONN=0,\"me\"");
+    assert_eq!(("me".to_owned(), None, None), none, "decision 45: empty values end it");
     let none = connect(&mut module("lte_standard_a", cloud), &[], "AT+QMTCONN=0,\"me\"");
     assert_eq!(("me".to_owned(), None, None), none);
 }
