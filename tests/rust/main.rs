@@ -1,8 +1,6 @@
 //! The one integration binary: what several layers do together.
 
 #[cfg(feature = "virtual")]
-mod against_mosquitto;
-#[cfg(feature = "virtual")]
 mod bench_broker;
 #[cfg(feature = "virtual")]
 mod codes;

@@ -1,5 +1,4 @@
-//! What the comparison of brokers stands on: the bench broker and Debian's mosquitto behind one face, a tap in the line that
-//! writes every packet down and can cut it at any of them, and a second client at packet level.
+//! A line between a module and a broker that writes down every packet, and can be cut at any of them.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -8,148 +7,23 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::net::TcpListener;
 use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
 
 use parking_lot::Condvar;
 use parking_lot::Mutex;
 
-use modemrig::bench_broker::BenchBroker;
-use modemrig::bench_broker::BenchOptions;
-use modemrig::bench_broker::Certificates;
 use modemrig::mqtt::Connect;
 use modemrig::mqtt::Decoder;
 use modemrig::mqtt::Kind;
 use modemrig::mqtt::Level;
 use modemrig::mqtt::Packet;
 use modemrig::mqtt::Publish;
-use modemrig::mqtt::Qos;
-use modemrig::mqtt::encode;
 use modemrig::virtual_module::clock;
 
-pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Which broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rival {
-    Bench,
-    Mosquitto,
-}
-
-/// A running broker of either sort.
-pub enum Broker {
-    Bench(BenchBroker),
-    Mosquitto(Mosquitto),
-}
-
-impl Broker {
-    /// None where mosquitto is wanted and not installed.
-    pub fn start(rival: Rival) -> Option<Broker> {
-        match rival {
-            Rival::Bench => {
-                Some(Broker::Bench(BenchBroker::start(BenchOptions::default()).expect("free ports on loopback")))
-            }
-            Rival::Mosquitto => Mosquitto::start().map(Broker::Mosquitto),
-        }
-    }
-
-    pub fn ports(&self) -> (u16, u16) {
-        match self {
-            Broker::Bench(broker) => (broker.port(), broker.tls_port()),
-            Broker::Mosquitto(broker) => (broker.port, broker.tls_port),
-        }
-    }
-
-    /// What the broker holds against its clients: the bench broker's record, or mosquitto's log.
-    pub fn complaints(&self) -> Vec<String> {
-        match self {
-            Broker::Bench(broker) => broker.violations().iter().map(ToString::to_string).collect(),
-            Broker::Mosquitto(broker) => {
-                let log = std::fs::read_to_string(broker.folder.join("log")).expect("it logs");
-                let complains = |line: &&str| {
-                    ["protocol error", "malformed", "exceeded timeout"]
-                        .iter()
-                        .any(|word| line.to_lowercase().contains(word))
-                };
-                log.lines().filter(complains).map(str::to_owned).collect()
-            }
-        }
-    }
-}
-
-/// A mosquitto of this test's own; dropping it ends it.
-pub struct Mosquitto {
-    process: Child,
-    folder: PathBuf,
-    port: u16,
-    tls_port: u16,
-}
-
-impl Mosquitto {
-    fn start() -> Option<Mosquitto> {
-        static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let programs = ["mosquitto", "/usr/sbin/mosquitto"]; // Debian keeps it outside a user's PATH.
-        let program = programs.into_iter().find(|program| {
-            Command::new(program).arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
-        })?;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("modemrig-rival-{}-{count}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for its files");
-        let certificates = Certificates::generate().expect("certificates");
-        let file = |name: &str, text: &str| {
-            let path = folder.join(name);
-            std::fs::write(&path, text).expect("a file");
-            path.display().to_string()
-        };
-        let ca = file("ca.pem", &certificates.ca_pem);
-        let user =
-            nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map_or("root".into(), |me| me.name);
-        let log = folder.join("log").display().to_string();
-        let (cert, key) =
-            (file("cert.pem", &certificates.server_cert_pem), file("key.pem", &certificates.server_key_pem));
-        for _ in 0..5 {
-            let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback"));
-            let [port, tls_port] = listeners.map(|listener| listener.local_addr().expect("an address").port());
-            let text = format!(
-                "user {user}\nallow_anonymous true\npersistence false\nlog_dest file {log}\nlog_type all\n\
-                 listener {tls_port} 127.0.0.1\ncafile {ca}\ncertfile {cert}\nkeyfile {key}\nlistener {port} 127.0.0.1\n"
-            );
-            let mut command = Command::new(program);
-            command.args(["-c", &file("conf", &text)]).stdout(Stdio::null()).stderr(Stdio::null());
-            let mut mosquitto =
-                Mosquitto { process: command.spawn().expect("it starts"), folder: folder.clone(), port, tls_port };
-            let deadline = clock::now() + PATIENCE;
-            // The plain one is opened last. A look at the other would be a broken handshake in the log.
-            loop {
-                if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                    return Some(mosquitto);
-                }
-                if mosquitto.process.try_wait().expect("our child").is_some() {
-                    std::mem::forget(mosquitto); // Nothing is left but the folder, which the next one uses.
-                    break; // Somebody else took one of the ports meanwhile.
-                }
-                assert!(clock::now() < deadline, "mosquitto does not listen on {port}: {text}");
-                thread::park_timeout(Duration::from_millis(10));
-            }
-        }
-        panic!("mosquitto ends as soon as it is started; its files are in {}", folder.display());
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        let _ = self.process.kill(); // It may have ended by itself.
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
+use super::PATIENCE;
 
 /// Where the tap cuts the line: at the next packet of this sort from this side, before or behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -383,126 +257,10 @@ fn describe(packet: &Packet, bytes: &[u8]) -> String {
     }
 }
 
-fn message(publish: &Publish) -> String {
+/// A message in a line, every field of it.
+pub fn message(publish: &Publish) -> String {
     let Publish { dup, qos, retain, topic, id, payload } = publish;
     let id = id.map_or(String::new(), |id| format!(" id={id}"));
     let flags = format!("qos={} retain={} dup={}", qos.byte(), u8::from(*retain), u8::from(*dup));
     format!("{topic} {:?} {flags}{id}", String::from_utf8_lossy(payload))
-}
-
-/// Another client of the broker, at packet level; it acknowledges everything at once.
-pub struct Peer {
-    socket: TcpStream,
-    decoder: Decoder,
-    level: Level,
-    name: String,
-    next_id: u16,
-    rows: Vec<String>,
-}
-
-impl Peer {
-    pub fn connect(broker: &Broker, level: Level, name: &str, clean_session: bool) -> Peer {
-        let socket = TcpStream::connect(("127.0.0.1", broker.ports().0)).expect("the broker listens");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        socket.set_nodelay(true).expect("a socket");
-        let decoder = Decoder::new(Some(level));
-        let mut peer = Peer { socket, decoder, level, name: name.into(), next_id: 0, rows: Vec::new() };
-        let connect = Connect {
-            level,
-            client_id: name.into(),
-            clean_session,
-            keep_alive: 0,
-            will: None,
-            username: None,
-            password: None,
-        };
-        peer.send(&Packet::Connect(connect));
-        peer.until(|packet| matches!(packet, Packet::Connack { code: 0, .. }));
-        peer
-    }
-
-    pub fn subscribe(&mut self, filters: &[(&str, Qos)]) {
-        let id = self.id();
-        let filters = filters.iter().map(|(filter, qos)| ((*filter).to_owned(), *qos)).collect();
-        self.send(&Packet::Subscribe { id, dup: false, filters });
-        self.until(|packet| matches!(packet, Packet::Suback { id: of, .. } if *of == id));
-    }
-
-    /// Publishes, and waits until the broker has it.
-    pub fn publish(&mut self, topic: &str, payload: &str, qos: Qos, retain: bool) {
-        let id = (qos != Qos::AtMostOnce).then(|| self.id());
-        let (topic, payload) = (topic.to_owned(), payload.as_bytes().to_vec());
-        self.send(&Packet::Publish(Publish { dup: false, qos, retain, topic, id, payload }));
-        match (qos, id) {
-            (Qos::AtLeastOnce, Some(id)) => self.until(|packet| *packet == Packet::Puback { id }),
-            (Qos::ExactlyOnce, Some(id)) => {
-                self.until(|packet| *packet == Packet::Pubrec { id });
-                self.send(&Packet::Pubrel { id, dup: false });
-                self.until(|packet| *packet == Packet::Pubcomp { id });
-            }
-            _ => self.sync(),
-        }
-    }
-
-    /// Everything the broker had for this client before now is here.
-    pub fn sync(&mut self) {
-        self.send(&Packet::Pingreq);
-        self.until(|packet| *packet == Packet::Pingresp);
-    }
-
-    /// Waits for a message with this payload.
-    pub fn hears(&mut self, payload: &str) {
-        let seen = format!("{payload:?}");
-        if !self.rows.iter().any(|row| row.contains(&seen)) {
-            let payload = payload.as_bytes().to_vec();
-            self.until(move |packet| matches!(packet, Packet::Publish(publish) if publish.payload == payload));
-        }
-        self.sync(); // Quality 2 has more steps.
-    }
-
-    /// Leaves by DISCONNECT; every message that came.
-    pub fn leave(mut self) -> Vec<String> {
-        self.sync();
-        self.send(&Packet::Disconnect);
-        let mut rest = Vec::new();
-        let _ = self.socket.read_to_end(&mut rest); // Until the broker has closed.
-        std::mem::take(&mut self.rows)
-    }
-
-    fn id(&mut self) -> u16 {
-        self.next_id += 1;
-        self.next_id
-    }
-
-    fn send(&mut self, packet: &Packet) {
-        let mut bytes = Vec::new();
-        encode(packet, self.level, &mut bytes);
-        self.socket.write_all(&bytes).expect("the broker keeps the connection");
-    }
-
-    fn until(&mut self, wanted: impl Fn(&Packet) -> bool) {
-        let mut buffer = [0; 16 * 1024];
-        loop {
-            while let Some(packet) = self.decoder.next_packet().expect("the broker keeps the rules") {
-                match &packet {
-                    Packet::Publish(publish) => {
-                        self.rows.push(format!("{} {}", self.name, message(&Publish { id: None, ..publish.clone() })));
-                        match (publish.qos, publish.id) {
-                            (Qos::AtLeastOnce, Some(id)) => self.send(&Packet::Puback { id }),
-                            (Qos::ExactlyOnce, Some(id)) => self.send(&Packet::Pubrec { id }),
-                            _ => {}
-                        }
-                    }
-                    Packet::Pubrel { id, .. } => self.send(&Packet::Pubcomp { id: *id }),
-                    _ => {}
-                }
-                if wanted(&packet) {
-                    return;
-                }
-            }
-            let count = self.socket.read(&mut buffer).unwrap_or(0);
-            assert!(count > 0, "{} waits in vain; so far: {:#?}", self.name, self.rows);
-            self.decoder.feed(&buffer[..count]);
-        }
-    }
 }
