@@ -1,6 +1,7 @@
 //! SIM7028: service, client and connection; which command runs in which state, what is cleared by what, in which order the
 //! lines come. Each test names the decision (docs/decisions.md) or the section of the document it proves.
 
+use modemrig::dialect::catalogue;
 use modemrig::mqtt::Kind;
 use modemrig::mqtt::Packet;
 use modemrig::mqtt::Qos;
@@ -520,5 +521,46 @@ fn decision_6_damaged_spellings_are_errors() {
         "AT+CMQTTACCQ=0, a12mmmm ,0",
     ] {
         sim.talk(&[(line, "ERROR")]);
+    }
+}
+
+/// Decision 12: the names that the translation lost.
+#[test]
+fn decision_12_parameters_have_their_names_back() {
+    let dialect = catalogue().get("sim7028").expect("built in");
+    let commands: [(&str, &[&str]); 15] = [
+        ("START", &[]),
+        ("STOP", &[]),
+        ("ACCQ", &["client_index", "clientid", "server_type"]),
+        ("REL", &["client_index"]),
+        ("SSLCFG", &["session_id", "ssl_ctx_index"]),
+        ("WILLTOPIC", &["client_index", "req_length"]),
+        ("WILLMSG", &["client_index", "req_length", "qos"]),
+        ("CONNECT", &["client_index", "server_addr", "keepalive_time", "clean_session", "user_name", "pass_word"]),
+        ("DISC", &["client_index", "timeout"]),
+        ("TOPIC", &["client_index", "req_length"]),
+        ("PAYLOAD", &["client_index", "req_length"]),
+        ("PUB", &["client_index", "qos", "pub_timeout", "retained", "dup"]),
+        ("SUB", &["client_index", "reqlength", "qos", "dup"]),
+        ("UNSUB", &["client_index", "reqlength", "dup"]),
+        ("CFG", &["index", "checkutf8_flag"]),
+    ];
+    for (name, params) in commands {
+        let command = dialect.command(&format!("AT+CMQTT{name}")).expect(name);
+        let (_, variant) = command.variants.first().expect(name);
+        assert_eq!(params, variant.params, "{name}");
+    }
+    let said = |name: &str| dialect.urcs[name].shapes[0].join(",");
+    assert_eq!("client_index,cause", said("+CMQTTCONNLOST"));
+    assert_eq!("client_index,topic_total_len,payload_total_len", said("+CMQTTRXSTART"));
+    assert_eq!("client_index,sub_topic_len,\\n,sub_topic", said("+CMQTTRXTOPIC"));
+    assert_eq!("client_index,sub_payload_len,\\n,sub_payload", said("+CMQTTRXPAYLOAD"));
+}
+
+#[test]
+fn the_reference_says_what_a_virtual_module_does_where_the_document_is_silent() {
+    let limits = &catalogue().get("sim7028").expect("built in").virtual_limits;
+    for subject in ["TLS", "Command lines", "Messages"] {
+        assert!(limits.contains_key(subject), "{subject}: its own and those of all");
     }
 }
