@@ -147,6 +147,9 @@ fn a_file_whose_upload_broke_off_is_not_there() {
 }
 
 /// Files come from anybody; whatever is in them, the settings either stand or are refused.
+/// A file of a context.
+type Part = fn(&mut ClientTls) -> &mut Option<Vec<u8>>;
+
 #[test]
 fn no_damage_to_a_file_makes_tls_settings_panic() {
     let good = ClientTls {
@@ -157,8 +160,7 @@ fn no_damage_to_a_file_makes_tls_settings_panic() {
         ..ClientTls::default()
     };
     good.build().expect("good settings");
-    let parts: [fn(&mut ClientTls) -> &mut Option<Vec<u8>>; 3] =
-        [|tls| &mut tls.ca, |tls| &mut tls.client_cert, |tls| &mut tls.client_key];
+    let parts: [Part; 3] = [|tls| &mut tls.ca, |tls| &mut tls.client_cert, |tls| &mut tls.client_key];
     let mut refused = 0;
     for part in parts {
         let length = part(&mut good.clone()).as_ref().map_or(0, Vec::len);
