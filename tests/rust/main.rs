@@ -32,7 +32,11 @@ mod seed_known;
 mod seed_repair;
 mod seeds;
 #[cfg(feature = "virtual")]
+mod sim7028_connection;
+#[cfg(feature = "virtual")]
 mod sim7028_host;
+#[cfg(feature = "virtual")]
+mod sim7028_messages;
 #[cfg(feature = "virtual")]
 mod sim7028_service;
 #[cfg(feature = "virtual")]

@@ -3,11 +3,10 @@
 
 use modemrig::dialect::catalogue;
 use modemrig::mqtt::Kind;
-use modemrig::mqtt::Packet;
 use modemrig::mqtt::Qos;
-use modemrig::mqtt::Will;
 use modemrig::virtual_module::simulation::Way;
 
+use crate::random::Random;
 use crate::sim7028_host::CONNECT;
 use crate::sim7028_host::Sim;
 use crate::sim7028_host::wire;
@@ -268,224 +267,6 @@ fn section_3_2_15_settings_last_until_the_client_is_released() {
     sim.talk(&[("AT+CMQTTCFG?", set), ("AT+CMQTTREL=0", "OK"), ("AT+CMQTTCFG?", "+CMQTTCFG: 0,1,120|OK")]);
 }
 
-/// 3.2.9, decision 9: the time-out may be left out; 0 and 60 to 180 are times, 1 to 59 are not.
-#[test]
-fn decision_9_the_time_of_a_disconnection() {
-    for wrong in ["0,1", "0,59", "0,181", "0,-1", "1", "1,60", "0,60,1", "", "0,\"60\""] {
-        Sim::connected().talk(&[(&format!("AT+CMQTTDISC={wrong}"), "ERROR"), ("AT+CMQTTDISC?", "+CMQTTDISC: 0,0|OK")]);
-    }
-    for right in ["0", "0,0", "0,60", "0,180"] {
-        let mut sim = Sim::connected();
-        sim.talk(&[(&format!("AT+CMQTTDISC={right}"), "OK|+CMQTTDISC: 0,0"), ("AT+CMQTTDISC?", "+CMQTTDISC: 0,1|OK")]);
-        assert_eq!(vec![Packet::Disconnect], sim.sent(Kind::Disconnect));
-        sim.talk(&[("AT+CMQTTDISC=0", "+CMQTTDISC: 0,11|ERROR"), (CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
-    }
-}
-
-/// 3.2.9: a peer that takes nothing more; the time ends it with 35, and without one it lasts until the peer goes.
-#[test]
-fn section_3_2_9_a_disconnection_ends_in_its_time() {
-    let patient = "AT+CMQTTCONNECT=0,\"tcp://h\",64800,1";
-    let mut sim = Sim::acquired().connect(patient);
-    sim.module.network().stall();
-    sim.talk(&[("AT+CMQTTDISC=0,60", "OK")]);
-    sim.then(59.8, "");
-    sim.then(0.2, "+CMQTTDISC: 0,35");
-    sim.talk(&[("AT+CMQTTACCQ?", "+CMQTTACCQ: 0,\"me\",0|OK"), (patient, "OK|+CMQTTCONNECT: 0,0")]);
-    sim.module.network().stall();
-    sim.talk(&[("AT+CMQTTDISC=0,0", "OK")]);
-    sim.then(1000.0, "");
-    sim.module.network().end_all(false);
-    sim.then(1.0, "+CMQTTDISC: 0,0");
-    sim.talk(&[("AT+CMQTTREL=0", "OK")]);
-    let mut sim = Sim::connected();
-    sim.module.network().refuse_writes();
-    sim.talk(&[("AT+CMQTTDISC=0", "OK|+CMQTTDISC: 0,35"), ("AT+CMQTTREL=0", "OK")]);
-}
-
-/// 3.2.8: `tcp://host[:port]`, up to 128 bytes; keep-alive 1 to 64800; clean session is wanted; names and passwords 1 to 256.
-#[test]
-fn section_3_2_8_what_connect_takes() {
-    let bad_address = [
-        "broker.example:1883",
-        "tcp:/broker.example",
-        "TCP://broker.example",
-        "ssl://broker.example:8883",
-        "mqtt://broker.example",
-        "tcp://",
-        "tcp://:1883",
-        "tcp://broker.example:",
-        "tcp://broker.example:0",
-        "tcp://broker.example:65536",
-        "tcp://broker.example:x",
-        "tcp://broker.example/topic",
-        "",
-    ];
-    let mut sim = Sim::acquired();
-    for address in bad_address {
-        sim.talk(&[(&format!("AT+CMQTTCONNECT=0,\"{address}\",60,1"), "ERROR")]);
-    }
-    let address = |length: usize| format!("tcp://{}", "h".repeat(length - 6));
-    let text = |length: usize| "u".repeat(length);
-    for rest in [
-        "\"tcp://h\",0,1".to_owned(),
-        "\"tcp://h\",64801,1".to_owned(),
-        "\"tcp://h\",60,2".to_owned(),
-        "\"tcp://h\",60".to_owned(),
-        "\"tcp://h\",,1".to_owned(),
-        "tcp://h,60,1".to_owned(),
-        format!("\"{}\",60,1", address(129)),
-        format!("\"tcp://h\",60,1,\"{}\"", text(257)),
-        "\"tcp://h\",60,1,\"\"".to_owned(),
-        format!("\"tcp://h\",60,1,\"u\",\"{}\"", text(257)),
-        "\"tcp://h\",60,1,,\"p\"".to_owned(),
-        "\"tcp://h\",60,1,\"u\",\"p\",1".to_owned(),
-    ] {
-        sim.talk(&[(&format!("AT+CMQTTCONNECT=0,{rest}"), "ERROR")]);
-    }
-    assert!(sim.sent(Kind::Connect).is_empty());
-    for rest in [
-        "\"tcp://h\",1,1".to_owned(),
-        "\"tcp://h:65535\",64800,0".to_owned(),
-        format!("\"{}\",60,1", address(128)),
-        format!("\"tcp://h\",60,1,\"{}\"", text(256)),
-        format!("\"tcp://h\",60,1,\"u\",\"{}\"", "p".repeat(256)),
-    ] {
-        sim.talk(&[(&format!("AT+CMQTTCONNECT=0,{rest}"), "OK|+CMQTTCONNECT: 0,0")]);
-        sim.talk(&[("AT+CMQTTCONNECT?", &format!("+CMQTTCONNECT: 0,{rest}|OK"))]);
-        sim.talk(&[("AT+CMQTTDISC=0", "OK|+CMQTTDISC: 0,0")]);
-        sim.talk(&[("AT+CMQTTCONNECT?", "+CMQTTCONNECT: 0|OK")]);
-    }
-}
-
-/// 3.2.6 to 3.2.8: what CONNECT carries.
-#[test]
-fn section_3_2_8_connect_says_what_was_set() {
-    let mut sim = Sim::acquired();
-    sim.talk(&[("AT+CMQTTWILLTOPIC=0,3", ">"), ("a/b", "OK"), ("AT+CMQTTWILLMSG=0,4,2", ">"), ("gone", "OK")]);
-    sim.talk(&[("AT+CMQTTCONNECT=0,\"tcp://h\",64800,0,\"us\",\"pw\"", "OK|+CMQTTCONNECT: 0,0")]);
-    let Some(Packet::Connect(connect)) = sim.sent(Kind::Connect).pop() else { panic!("no CONNECT") };
-    assert_eq!(("me", false, 64800), (connect.client_id.as_str(), connect.clean_session, connect.keep_alive));
-    assert_eq!((Some("us"), Some(&b"pw"[..])), (connect.username.as_deref(), connect.password.as_deref()));
-    let will = Will { topic: "a/b".into(), payload: b"gone".to_vec(), qos: Qos::ExactlyOnce, retain: false };
-    assert_eq!(Some(will), connect.will);
-}
-
-/// STATE-MACHINES 3.1: a will needs topic and message, may be typed while connected for the next connection, outlives
-/// disconnection, and goes with the client.
-#[test]
-fn section_3_1_a_will_lasts_until_the_client_is_released() {
-    let mut sim = Sim::acquired();
-    let mut wills = Vec::new();
-    let again = [("AT+CMQTTDISC=0", "OK|+CMQTTDISC: 0,0"), (CONNECT, "OK|+CMQTTCONNECT: 0,0")];
-    sim.talk(&[("AT+CMQTTWILLTOPIC=0,1", ">"), ("w", "OK"), (CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
-    sim.talk(&[("AT+CMQTTWILLMSG=0,3,1", ">"), ("bye", "OK")]);
-    sim.talk(&again);
-    sim.talk(&again);
-    sim.talk(&[("AT+CMQTTDISC=0", "OK|+CMQTTDISC: 0,0"), ("AT+CMQTTREL=0", "OK"), ("AT+CMQTTACCQ=0,\"me\"", "OK")]);
-    sim.talk(&[(CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
-    for packet in sim.sent(Kind::Connect) {
-        let Packet::Connect(connect) = packet else { continue };
-        wills.push(connect.will.map(|will| String::from_utf8_lossy(&will.payload).into_owned()));
-    }
-    assert_eq!(vec![None, Some("bye".to_owned()), Some("bye".to_owned()), None], wills);
-}
-
-#[test]
-fn a_will_whose_topic_has_wildcards_is_an_invalid_parameter_of_the_connection() {
-    let mut sim = Sim::acquired();
-    sim.talk(&[("AT+CMQTTWILLTOPIC=0,3", ">"), ("a/#", "OK"), ("AT+CMQTTWILLMSG=0,1,0", ">"), ("x", "OK")]);
-    sim.talk(&[(CONNECT, "OK|+CMQTTCONNECT: 0,12"), ("AT+CMQTTREL=0", "OK")]);
-}
-
-/// Decision 25: each failure of CONNECT by its cause, behind OK; the client stays acquired and can try again.
-#[test]
-fn decision_25_a_connection_that_fails_leaves_the_client_acquired() {
-    let cases = [
-        (Way::NotResolved, 25, 0.0),
-        (Way::Refused, 3, 0.0),
-        (Way::TlsFails, 32, 0.0),
-        (Way::NoAnswer, 17, 120.0),
-        (Way::Says(Vec::new()), 17, 120.0),
-        (Way::Says(b"\x90\x03\x00\x01\x00".to_vec()), 24, 0.0),
-        (Way::ClosedAfter(0), 26, 0.0),
-        (Way::ResetAfter(2), 26, 0.0),
-    ];
-    for (way, code, after) in cases {
-        let mut sim = Sim::acquired();
-        sim.ways([way.clone()]);
-        sim.module.host(format!("{CONNECT}\r").as_bytes());
-        let line = format!("+CMQTTCONNECT: 0,{code}\r\n");
-        let took = sim.module.until(line.as_bytes(), std::time::Duration::from_secs(200));
-        assert!(took.is_some_and(|took| (after..after + 1.0).contains(&took.as_secs_f64())), "{way:?}: {took:?}");
-        assert_eq!(wire(&format!("OK|+CMQTTCONNECT: 0,{code}")), sim.module.after(0.1), "{way:?}");
-        sim.talk(&[("AT+CMQTTDISC=0", "+CMQTTDISC: 0,11|ERROR"), (CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
-    }
-}
-
-/// Decision 25: the service stays started and the client acquired, whatever the cause; what is under way fails first.
-#[test]
-fn decision_25_a_lost_connection_is_told_behind_what_it_ended() {
-    type Lose = fn(&mut Sim);
-    let causes: [(&str, Lose, i32, i32); 5] = [
-        ("closed", |sim| sim.module.network().end_all(false), 26, 1),
-        ("reset", |sim| sim.module.network().end_all(true), 26, 2),
-        (
-            "network",
-            |sim| sim.talk(&[("AT+CGATT=0", "OK|+CMQTTPUB: 0,9|+CMQTTCONNLOST: 0,3"), ("AT+CGATT=1", "OK")]),
-            9,
-            3,
-        ),
-        ("silent", |sim| sim.module.network().silence(), 17, 1),
-        ("unwritable", |sim| sim.module.network().refuse_writes(), 16, 2),
-    ];
-    for (name, lose, code, cause) in causes {
-        let mut sim = Sim::connected();
-        sim.lose(Kind::Puback, None);
-        sim.talk(&[("AT+CMQTTTOPIC=0,1", ">"), ("t", "OK"), ("AT+CMQTTPUB=0,1,180", "OK")]);
-        lose(&mut sim);
-        if name != "network" {
-            // A silent peer is noticed 60 s of keep-alive and 120 s of `optimeout` later.
-            sim.then(185.0, &format!("+CMQTTPUB: 0,{code}|+CMQTTCONNLOST: 0,{cause}"));
-        }
-        sim.talk(&[("AT+CMQTTSTART", "ERROR"), ("AT+CMQTTACCQ?", "+CMQTTACCQ: 0,\"me\",0|OK")]);
-        sim.talk(&[("AT+CMQTTPUB=0,0,60", "+CMQTTPUB: 0,11|ERROR"), (CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
-    }
-}
-
-/// 3.2.8, decision 23's pacing: PINGREQ after `keepalive_time` without a packet, and the lost one is told as a lost
-/// connection once `optimeout` has passed.
-#[test]
-fn section_3_2_8_keep_alive_from_its_least_to_its_most() {
-    for seconds in [1, 60, 64800] {
-        let mut sim = Sim::acquired().connect(&format!("AT+CMQTTCONNECT=0,\"tcp://h\",{seconds},1"));
-        sim.then(f64::from(seconds) - 0.2, "");
-        assert_eq!(0, sim.sent(Kind::Pingreq).len(), "{seconds}");
-        sim.then(0.2, "");
-        assert_eq!(1, sim.sent(Kind::Pingreq).len(), "{seconds}");
-        sim.then(f64::from(seconds) * 9.0, "");
-        assert_eq!(10, sim.sent(Kind::Pingreq).len(), "{seconds}");
-    }
-    // Anything sent puts it off.
-    let mut sim = Sim::connected();
-    for _ in 0..10 {
-        sim.then(50.0, "");
-        sim.talk(&[("AT+CMQTTTOPIC=0,1", ">"), ("t", "OK"), ("AT+CMQTTPUB=0,0,60", "OK|+CMQTTPUB: 0,0")]);
-    }
-    assert!(sim.sent(Kind::Pingreq).is_empty());
-}
-
-#[test]
-fn section_3_3_2_a_broker_that_answers_no_ping_is_a_lost_connection_after_optimeout() {
-    let mut sim = Sim::acquired();
-    sim.talk(&[("AT+CMQTTCFG=\"optimeout\",0,20", "OK"), (CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
-    sim.lose(Kind::Pingresp, Some(1));
-    // The lost answer of the first ping is not made up for by the second: it comes too late for that.
-    sim.then(79.8, "");
-    sim.then(0.3, "+CMQTTCONNLOST: 0,1");
-    sim.talk(&[("AT+CMQTTACCQ?", "+CMQTTACCQ: 0,\"me\",0|OK"), (CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
-}
-
 /// 1.4.4: 559 characters behind the AT, or 39 commands; beyond, none of them is carried out.
 #[test]
 fn section_1_4_4_a_command_line_has_559_characters_and_39_commands() {
@@ -564,3 +345,42 @@ fn the_reference_says_what_a_virtual_module_does_where_the_document_is_silent() 
         assert!(limits.contains_key(subject), "{subject}: its own and those of all");
     }
 }
+
+/// Whatever comes in whatever order, with a network that fails in between: each line has one final result or one prompt, and
+/// what the read forms say of service, client and connection fits together.
+#[test]
+fn any_sequence_of_commands_has_one_answer_for_each() {
+    let mut steps_connected = 0;
+    for seed in 0..60 {
+        let mut random = Random::new(seed);
+        let mut sim = Sim::new();
+        for step in 0..80 {
+            match random.below(12) {
+                0 => sim.module.network().end_all(seed % 2 == 0),
+                1 => sim.lose(*random.pick(&LOSSES), Some(1)),
+                2 => sim.module.advance(std::time::Duration::from_secs(130)),
+                3 => sim.publish("x", b"message", Qos::AtLeastOnce),
+                _ => {}
+            }
+            sim.module.take_output();
+            let command = random.pick(&COMMANDS);
+            let mut said = sim.send(command);
+            let prompts = said.matches("\r\n> ").count();
+            if prompts == 1 {
+                said += &sim.send("x");
+            }
+            let finals = said.matches("\r\nOK\r\n").count() + said.matches("\r\nERROR\r\n").count();
+            assert_eq!(1, finals, "seed {seed}, step {step}: {command}: {said:?}");
+            let states = ["ACCQ", "DISC", "CONNECT"].map(|name| sim.send(&format!("AT+CMQTT{name}?")));
+            let [client, connected, address] =
+                [("+CMQTTACCQ: ", &states[0]), ("+CMQTTDISC: 0,0", &states[1]), ("+CMQTTCONNECT: 0,", &states[2])]
+                    .map(|(text, said)| said.contains(text));
+            assert!(connected == address && (client || !connected), "seed {seed}, step {step}: {states:?}");
+            steps_connected += usize::from(connected);
+        }
+    }
+    assert!(steps_connected > 500, "{steps_connected} of 4800: it went everywhere");
+}
+
+/// Acknowledgements that the network loses.
+const LOSSES: [Kind; 4] = [Kind::Connack, Kind::Puback, Kind::Suback, Kind::Unsuback];
