@@ -230,3 +230,23 @@ fn section_3_3_2_a_broker_that_answers_no_ping_is_a_lost_connection_after_optime
     sim.then(0.3, "+CMQTTCONNLOST: 0,1");
     sim.talk(&[("AT+CMQTTACCQ?", "+CMQTTACCQ: 0,\"me\",0|OK"), (CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
 }
+
+/// Decision 25: the network is down (9) before, while and after connecting.
+#[test]
+fn decision_25_without_a_network() {
+    let (down, up) = (("AT+CGATT=0", "OK"), ("AT+CGATT=1", "OK"));
+    let mut sim = Sim::acquired();
+    sim.talk(&[down, (CONNECT, "OK|+CMQTTCONNECT: 0,9"), up]);
+    sim.ways([Way::NoAnswer]);
+    sim.talk(&[(CONNECT, "OK"), ("AT+CGATT=0", "OK|+CMQTTCONNECT: 0,9"), up]);
+    sim.lose(Kind::Suback, None);
+    sim.talk(&[(CONNECT, "OK|+CMQTTCONNECT: 0,0"), ("AT+CMQTTSUB=0,1,1", ">"), ("t", "OK")]);
+    sim.talk(&[("AT+CGATT=0", "OK|+CMQTTSUB: 0,9|+CMQTTCONNLOST: 0,3"), up]);
+    // What is being disconnected is disconnected.
+    sim.talk(&[(CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
+    sim.module.network().stall();
+    sim.talk(&[("AT+CMQTTDISC=0", "OK"), ("AT+CGATT=0", "OK|+CMQTTDISC: 0,0"), up]);
+    // Radio off is the same; the service needs no new start.
+    sim.talk(&[(CONNECT, "OK|+CMQTTCONNECT: 0,0"), ("AT+CFUN=0", "OK|+CMQTTCONNLOST: 0,3"), ("AT+CFUN=1", "OK")]);
+    sim.talk(&[(CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
+}

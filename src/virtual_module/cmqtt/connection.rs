@@ -63,8 +63,8 @@ impl Address {
 fn host_and_port(text: &str) -> Option<(String, u16)> {
     let rest = text.strip_prefix("tcp://")?;
     let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
-        None => (rest, DEFAULT_PORT),
+        Some((host, port)) if !rest.ends_with(']') => (host, port.parse().ok().filter(|port| *port != 0)?),
+        _ => (rest, DEFAULT_PORT),
     };
     (!host.is_empty() && !host.contains('/')).then(|| (host.to_owned(), port))
 }
@@ -245,6 +245,8 @@ mod tests {
     fn an_address_has_a_scheme_a_host_and_perhaps_a_port() {
         assert_eq!(Some(("a.b".to_owned(), 1883)), host_and_port("tcp://a.b"));
         assert_eq!(Some(("10.0.0.1".to_owned(), 5141)), host_and_port("tcp://10.0.0.1:5141"));
+        assert_eq!(Some(("[::1]".to_owned(), 1884)), host_and_port("tcp://[::1]:1884"));
+        assert_eq!(Some(("[::1]".to_owned(), 1883)), host_and_port("tcp://[::1]"));
         for wrong in ["a.b:1883", "tcp://", "tcp://:1883", "tcp://a:0", "tcp://a:99999", "tcp://a:b", "tcp://a/b"] {
             assert_eq!(None, host_and_port(wrong), "{wrong}");
         }
