@@ -20,6 +20,7 @@ use crate::virtual_module::qmt::Client;
 use crate::virtual_module::qmt::Qmt;
 use crate::virtual_module::qmt::State;
 use crate::virtual_module::qmt::cloud::credentials;
+use crate::virtual_module::qmt::publish::refusal;
 use crate::virtual_module::qmt::setting;
 use crate::virtual_module::qmt::setting_int;
 use crate::virtual_module::replies::Shown;
@@ -139,7 +140,7 @@ impl Qmt {
                 self.begin(index, State::Connecting);
                 Answer::Accepted
             }
-            Err(_) => Answer::Refused(Refusal::State),
+            Err(refused) => Answer::Refused(refusal(&refused)),
         }
     }
 

@@ -219,7 +219,7 @@ fn msgid(call: &Matched<'_>) -> Option<u16> {
     call.int("msgid").and_then(|id| u16::try_from(id).ok()).filter(|id| *id != 0)
 }
 
-fn refusal(refused: &Refused) -> Refusal {
+pub(super) fn refusal(refused: &Refused) -> Refusal {
     match refused {
         Refused::WindowFull(_) => Refusal::WindowFull,
         Refused::NotConnected | Refused::AlreadyConnected => Refusal::State,

@@ -270,6 +270,23 @@ fn decision_11_lengths_count_utf_8_bytes_and_some_bytes_cannot_be_said() {
     }
 }
 
+/// A will that MQTT cannot say is a setting all the same; the command that would send it is refused (decision 41: 50).
+#[test]
+fn a_will_to_a_wildcard_cannot_be_connected_with() {
+    for dialect in ALL {
+        let mut rig = Rig::new(dialect);
+        rig.ok("AT+QMTCFG=\"will\",0,1,0,0,\"a/#\",\"bye\"");
+        rig.ask(super::OPEN);
+        rig.refused("AT+QMTCONN=0,\"me\"");
+        if dialect == BC35 {
+            rig.ok("AT+CMEE=1");
+            assert_eq!(["+CME ERROR: 50"], rig.ask("AT+QMTCONN=0,\"me\"")[..]);
+        }
+        rig.ok("AT+QMTCFG=\"will\",0,0");
+        assert_eq!(["OK", "+QMTCONN: 0,0,0"], rig.ask("AT+QMTCONN=0,\"me\"")[..], "{dialect}");
+    }
+}
+
 /// `protocol_check_enable` 1 holds acknowledgements against what is in flight; 0 ignores those that nothing awaits. What
 /// cannot be MQTT ends a connection in any case (decision 24).
 #[test]
