@@ -36,7 +36,8 @@ enum Form {
 /// A state that counts once the host has been told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
-    Qmt(u8, qmt::State),
+    /// Client, state, and which of its commands that belongs to.
+    Qmt(u8, qmt::State, u32),
     Cmqtt(cmqtt::State),
 }
 

@@ -92,7 +92,7 @@ impl Qmt {
         self.forget(device, index);
         self.begin(index, State::Closing);
         let line = format!("+QMTCLOSE: {index},0");
-        device.replies.urc_then(line, Shown::Qmt(index, State::Closed), device.now);
+        self.tell(device, index, line, State::Closed);
         Answer::Accepted
     }
 
@@ -169,20 +169,21 @@ impl Qmt {
                 // The broker closes the socket in its own time; nobody is told of that (decision 21).
                 self.forget(device, index);
                 let line = format!("+QMTDISC: {index},0");
-                device.replies.urc_then(line, Shown::Qmt(index, State::Disconnected), device.now);
+                self.tell(device, index, line, State::Disconnected);
             }
             LinkEvent::Lost(by) => self.lost(device, index, by),
             LinkEvent::Mqtt(ClientEvent::Connack { code: 0, .. }) => {
                 self.client(index).told = true;
                 let line = format!("+QMTCONN: {index},0,0");
-                device.replies.urc_then(line, Shown::Qmt(index, State::Connected), device.now);
+                self.tell(device, index, line, State::Connected);
             }
             LinkEvent::Mqtt(ClientEvent::Connack { code, .. }) => {
+                self.client(index).told = true;
                 device.replies.urc(format!("+QMTCONN: {index},0,{code}"), device.now);
                 self.end(device, index, stat::CONNACK);
             }
             LinkEvent::Mqtt(ClientEvent::ConnectTimedOut) => {
-                device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
+                self.fail_connect(device, index);
                 self.end(device, index, stat::CONNACK);
             }
             LinkEvent::Mqtt(ClientEvent::PingTimedOut) => self.ping_failed(device, index),
@@ -214,6 +215,7 @@ impl Qmt {
     fn begin(&mut self, index: u8, state: State) {
         let client = self.client(index);
         (client.state, client.told) = (state, false);
+        client.begun = client.begun.wrapping_add(1);
     }
 
     /// Whether the command that led to this state has no result yet.
@@ -222,9 +224,16 @@ impl Qmt {
         client.state == state && !client.told
     }
 
+    /// A line behind which the client is in another state.
+    fn tell(&mut self, device: &mut Device, index: u8, line: String, state: State) {
+        let begun = self.client(index).begun;
+        device.replies.urc_then(line, Shown::Qmt(index, state, begun), device.now);
+    }
+
     /// A CONNECT whose answer will not come.
     fn fail_connect(&mut self, device: &mut Device, index: u8) {
         if self.owes(index, State::Connecting) {
+            self.client(index).told = true;
             device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
         }
     }
@@ -236,7 +245,7 @@ impl Qmt {
         }
         let client = self.client(index);
         (client.state, client.told) = (State::Opening, true);
-        device.replies.urc_then(format!("+QMTOPEN: {index},{code}"), Shown::Qmt(index, state), device.now);
+        self.tell(device, index, format!("+QMTOPEN: {index},{code}"), state);
     }
 
     fn lost(&mut self, device: &mut Device, index: u8, by: LostBy) {
@@ -263,7 +272,7 @@ impl Qmt {
     fn end(&mut self, device: &mut Device, index: u8, code: i32) {
         self.forget(device, index);
         let line = format!("+QMTSTAT: {index},{code}");
-        device.replies.urc_then(line, Shown::Qmt(index, State::Closed), device.now);
+        self.tell(device, index, line, State::Closed);
     }
 
     /// No PINGRESP came: +QMTPING where the document has it, with what it says follows; else +QMTSTAT (decision 23).
@@ -271,7 +280,7 @@ impl Qmt {
         let Some(urc) = device.dialect.urcs.get("+QMTPING") else { return self.end(device, index, stat::PING) };
         self.forget(device, index);
         let line = format!("+QMTPING: {index},1");
-        device.replies.urc_then(line, Shown::Qmt(index, State::Closed), device.now);
+        self.tell(device, index, line, State::Closed);
         for name in &urc.followed_by {
             device.replies.urc(format!("{name}: {index},0"), device.now);
         }

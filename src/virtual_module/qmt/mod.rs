@@ -76,6 +76,8 @@ struct Client {
     state: State,
     /// The result of the command that made the state a passing one waits to be written already: nothing may add another.
     told: bool,
+    /// How many commands have changed the state.
+    begun: u32,
     host: String,
     port: i64,
     slots: Slots,
@@ -212,7 +214,10 @@ impl Service for Qmt {
     }
 
     fn shown(&mut self, shown: Shown) {
-        if let Shown::Qmt(index, state) = shown {
+        // What is told behind a newer command no longer changes what that has begun.
+        if let Shown::Qmt(index, state, begun) = shown
+            && self.client(index).begun == begun
+        {
             self.client(index).state = state;
         }
     }

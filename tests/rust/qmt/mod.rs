@@ -12,6 +12,7 @@ mod retransmission;
 mod settings;
 mod states;
 mod typing;
+mod walk;
 mod window;
 
 use std::time::Duration;

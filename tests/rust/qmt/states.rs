@@ -126,6 +126,27 @@ fn decision_18_closing_ends_what_was_begun() {
     }
 }
 
+/// The results of two commands of a hasty host come one after the other; that of the older changes nothing any more.
+#[test]
+fn decision_18_a_late_result_does_not_undo_a_newer_command() {
+    for dialect in ALL {
+        let mut rig = Rig::new(dialect);
+        rig.module.network().ways.extend([Way::NotResolved, Way::NoAnswer]);
+        rig.ok(OPEN);
+        rig.after(0.01);
+        rig.ok("AT+QMTCLOSE=0");
+        assert_eq!(["+QMTOPEN: 0,4"], rig.after(0.015)[..], "{dialect}");
+        assert_eq!(["ERROR", "+QMTCLOSE: 0,0"], rig.ask(OPEN)[..], "{dialect}: it still closes");
+        // A refused CONNACK is told once, whatever comes behind it.
+        let mut rig = in_state(dialect, "open");
+        rig.module.network().broker.policy.refuse_with = Some(5);
+        rig.ok("AT+QMTCONN=0,\"me\"");
+        rig.after(0.01);
+        let said = rig.ask("AT+QMTCLOSE=0");
+        assert_eq!(["OK", "+QMTCONN: 0,0,5", "+QMTSTAT: 0,4", "+QMTCLOSE: 0,0"], said[..], "{dialect}");
+    }
+}
+
 #[test]
 fn decision_18_an_occupied_client_stays_as_it_is() {
     for dialect in ALL {
