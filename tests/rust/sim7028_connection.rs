@@ -250,3 +250,18 @@ fn decision_25_without_a_network() {
     sim.talk(&[(CONNECT, "OK|+CMQTTCONNECT: 0,0"), ("AT+CFUN=0", "OK|+CMQTTCONNLOST: 0,3"), ("AT+CFUN=1", "OK")]);
     sim.talk(&[(CONNECT, "OK|+CMQTTCONNECT: 0,0")]);
 }
+
+/// 3.2.15: `optimeout` also ends a connection that nobody takes, and one whose CONNECT nobody answers.
+#[test]
+fn section_3_2_15_connecting_has_optimeout() {
+    for seconds in [20, 120] {
+        for way in [Way::NoAnswer, Way::Says(Vec::new())] {
+            let mut sim = Sim::acquired();
+            sim.talk(&[(&format!("AT+CMQTTCFG=\"optimeout\",0,{seconds}"), "OK")]);
+            sim.ways([way]);
+            sim.talk(&[(CONNECT, "OK")]);
+            sim.then(f64::from(seconds) - 0.3, "");
+            sim.then(0.3, "+CMQTTCONNECT: 0,17");
+        }
+    }
+}
