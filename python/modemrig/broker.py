@@ -113,6 +113,7 @@ class BenchBroker:
         users: Mapping[str, str] | None = None,
         require_client_cert: bool = False,
         refuse_with: int | None = None,
+        clouds: Iterable[Device] | None = None,
     ) -> None:
         """Start it.
 
@@ -122,6 +123,7 @@ class BenchBroker:
             users: passwords by user name; ``None`` lets everybody in.
             require_client_cert: refuse a TLS connection without a client certificate.
             refuse_with: answer every CONNECT with this CONNACK code.
+            clouds: play the cloud platforms of these devices (``set_clouds``).
         """
         self._native = _native.BenchBroker(port, tls_port)
         self._requires_client_cert = False
@@ -132,6 +134,8 @@ class BenchBroker:
             self.require_client_cert = True
         if refuse_with is not None:
             self.refuse_with(refuse_with)
+        if clouds is not None:
+            self.set_clouds(clouds)
 
     @property
     def host(self) -> str:
@@ -212,7 +216,8 @@ class BenchBroker:
         """Play the cloud platforms of these devices: recompute credentials, and refuse wrong ones with the right code.
 
         A wrong signature or an expired token gets CONNACK 4, an unknown device or a keep-alive the platform does not allow 5,
-        a client id that has not the platform's form 2, a version it does not speak 1.
+        a client id that has not the platform's form 2, a version it does not speak 1. With devices of one platform, and
+        without ``others``, every client is held to that platform's rules; else the form of its CONNECT says to which.
 
         Args:
             devices: who may connect; ``None`` ends it.

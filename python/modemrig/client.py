@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from modemrig import clouds
 from modemrig.errors import LinkError, ModemrigError
 from modemrig.events import LateResult, LostConnection, Tls, Will
 
@@ -94,12 +95,16 @@ class Client:
 
         A setting goes by its documented key (``timeout=(5, 3, 0)``), by a documented parameter (``pkt_timeout=5``), or by a
         name that every dialect knows: ``version="3.1.1"``, ``keepalive_s=60``, ``clean_session=True``, ``packet_timeout_s``,
-        ``will=Will(…)``.
+        ``will=Will(…)``. ``cloud=Alibaba(…)`` (or ``OneNet``, ``Huawei``) has the module make credentials for a platform by
+        itself; ``connect`` then gets the client id only, with OneNet and Huawei the name of the device.
 
         Raises:
             BadValue: a value no document allows.
             Unsupported: the module's dialect has no such setting.
         """
+        if "cloud" in settings:
+            key, values = clouds.setting(settings.pop("cloud"))
+            settings[key] = values
         self._native.configure({name: _wire(value) for name, value in settings.items()}, timeout_s)
 
     def settings(self, *, timeout_s: float | None = None) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Devices of cloud platforms: what a bench broker that plays the platform must know of them.
+"""Devices of cloud platforms: what a bench broker that plays the platform knows of them, and what a module is told.
 
 The modules make the credentials by themselves (``AT+QMTCFG="aliauth"`` and its like); the broker recomputes them, compares in
 constant time, and refuses a wrong secret, an expired token, a wrong MQTT level or keep-alive with the CONNACK code of the case.
@@ -7,6 +7,8 @@ constant time, and refuses a wrong secret, an expired token, a wrong MQTT level 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+from modemrig.errors import BadValue, Unsupported
 
 __all__ = ["Alibaba", "Aws", "Device", "Huawei", "OneNet", "Tencent"]
 
@@ -67,3 +69,31 @@ class Aws:
 
 Device = Alibaba | OneNet | Huawei | Tencent | Aws
 """A device of any of them."""
+
+
+def setting(device: Device) -> tuple[str, tuple[str, ...]]:
+    """Key and values of the setting that tells a module of a device.
+
+    Raises:
+        Unsupported: the platform has none; says what there is instead.
+        BadValue: it is no device.
+    """
+    match device:
+        case Alibaba(product_key, device_name, device_secret):
+            return "aliauth", (product_key, device_name, device_secret)
+        case OneNet(product_id, _, access_key):
+            return "onenet", (product_id, access_key)
+        case Huawei(device_id, secret):
+            # Product ids have no underscore, names of nodes may have some.
+            return "hwauth", (device_id.partition("_")[0], secret)
+        case Tencent():
+            raise Unsupported(
+                "a module is not told of a device of Tencent Cloud, it fetches a password for it",
+                remedy="modem.run('QMTTENAUTH', …), then client.connect(…, password=…)",
+            )
+        case Aws():
+            raise Unsupported(
+                "AWS IoT Core knows a device by its certificate", remedy="client.open(…, tls=modemrig.Tls(…))"
+            )
+        case _:
+            raise BadValue(f"cloud: a device of a cloud platform, not a value of type {type(device).__name__}")

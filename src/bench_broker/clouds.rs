@@ -14,6 +14,15 @@ use crate::cloud::tencent;
 use crate::mqtt::ConnectRequest;
 use crate::mqtt::Level;
 
+#[derive(Clone, Copy)]
+enum Platform {
+    Alibaba,
+    OneNet,
+    Huawei,
+    Tencent,
+    Aws,
+}
+
 /// The devices that may connect, by platform.
 #[derive(Clone, Default)]
 pub struct Clouds {
@@ -54,9 +63,11 @@ impl Clouds {
             username: request.username.unwrap_or_default(),
             password: request.password.unwrap_or_default(),
             keep_alive: request.keep_alive,
+            has_will: request.has_will,
             tls: request.peer.tls,
             has_certificate: request.peer.certificate.is_some(),
             server_name: request.peer.server_name.as_deref(),
+            protocol: request.peer.alpn.as_deref(),
             now,
         };
         match self.verdict(&login) {
@@ -65,24 +76,47 @@ impl Clouds {
         }
     }
 
-    /// Every platform has a form of its own, so that one broker can be all of them.
+    /// A broker that is one platform only, and nothing else, holds everybody to its rules. Otherwise the form of a CONNECT
+    /// says which platform is meant.
     fn verdict(&self, login: &Login<'_>) -> Verdict {
-        let Login { client_id, username, password, .. } = *login;
-        if client_id.contains("|securemode=") {
-            alibaba::check(&self.alibaba, login)
-        } else if password.starts_with(b"version=") {
-            onenet::check(&self.onenet, login)
-        } else if username.contains(';') || client_id.contains('@') {
-            tencent::check(&self.tencent, login)
-        } else if !username.is_empty() && client_id.strip_prefix(username).is_some_and(|rest| rest.starts_with('_')) {
-            huawei::check(&self.huawei, login)
-        } else if let Some(endpoint) = self.aws.as_ref().filter(|_| login.has_certificate) {
-            aws::check(endpoint, login)
-        } else if self.others {
-            Ok(())
-        } else {
-            Err(Refusal::NotAllowed)
+        match self.only().or_else(|| self.meant(login)) {
+            Some(Platform::Alibaba) => alibaba::check(&self.alibaba, login),
+            Some(Platform::OneNet) => onenet::check(&self.onenet, login),
+            Some(Platform::Huawei) => huawei::check(&self.huawei, login),
+            Some(Platform::Tencent) => tencent::check(&self.tencent, login),
+            Some(Platform::Aws) => {
+                self.aws.as_ref().map_or(Err(Refusal::NotAllowed), |endpoint| aws::check(endpoint, login))
+            }
+            None if self.others => Ok(()),
+            None => Err(Refusal::NotAllowed),
         }
+    }
+
+    fn only(&self) -> Option<Platform> {
+        let played = [
+            (Platform::Alibaba, !self.alibaba.is_empty()),
+            (Platform::OneNet, !self.onenet.is_empty()),
+            (Platform::Huawei, !self.huawei.is_empty()),
+            (Platform::Tencent, !self.tencent.is_empty()),
+            (Platform::Aws, self.aws.is_some()),
+        ];
+        let mut played = played.into_iter().filter(|(_, is_played)| *is_played);
+        let only = played.next().map(|(platform, _)| platform);
+        only.filter(|_| !self.others && played.next().is_none())
+    }
+
+    fn meant(&self, login: &Login<'_>) -> Option<Platform> {
+        let Login { client_id, username, password, .. } = *login;
+        let is_huawei =
+            !username.is_empty() && client_id.strip_prefix(username).is_some_and(|rest| rest.starts_with('_'));
+        let forms = [
+            (Platform::Alibaba, client_id.contains("|securemode=")),
+            (Platform::OneNet, password.starts_with(b"version=")),
+            (Platform::Tencent, username.contains(';') || client_id.contains('@')),
+            (Platform::Huawei, is_huawei),
+            (Platform::Aws, self.aws.is_some() && login.has_certificate),
+        ];
+        forms.into_iter().find(|(_, fits)| *fits).map(|(platform, _)| platform)
     }
 }
 
@@ -96,7 +130,8 @@ mod tests {
 
     fn code(clouds: &Clouds, level: Level, id: &str, username: Option<&str>, password: Option<&[u8]>) -> u8 {
         let peer = Peer::default();
-        let request = ConnectRequest { level, client_id: id, keep_alive: 120, username, password, peer: &peer };
+        let request =
+            ConnectRequest { level, client_id: id, keep_alive: 120, username, password, has_will: false, peer: &peer };
         clouds.code(&request, NOW)
     }
 
@@ -124,6 +159,13 @@ mod tests {
             wrong[place] = if wrong[place] == b'1' { b'2' } else { b'1' };
             assert_eq!(4, connect(&wrong), "{one:?}");
         }
+        let alibaba = Clouds { alibaba: clouds.alibaba.clone(), ..Clouds::default() };
+        let onenet = Clouds { onenet: clouds.onenet.clone(), ..Clouds::default() };
+        let aws = Clouds { aws: Some(aws::Endpoint::default()), ..Clouds::default() };
+        assert_eq!(2, code(&alibaba, Level::V31, "plain", None, None), "one platform: it is not of its form");
+        assert_eq!(1, code(&onenet, Level::V31, "plain", None, None), "the level is looked at first");
+        assert_eq!(5, code(&aws, Level::V311, "plain", None, None), "no certificate");
+        assert_eq!(0, code(&Clouds { others: true, ..alibaba }, Level::V31, "plain", None, None));
         assert_eq!(5, code(&clouds, Level::V31, "plain", None, None));
         assert_eq!(0, code(&Clouds { others: true, ..clouds }, Level::V31, "plain", None, None));
     }

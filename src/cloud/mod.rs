@@ -47,12 +47,16 @@ pub struct Login<'a> {
     pub password: &'a [u8],
     /// Seconds.
     pub keep_alive: u16,
+    /// It leaves a will.
+    pub has_will: bool,
     /// It came over TLS.
     pub tls: bool,
     /// It came with a certificate that the broker's authority signed.
     pub has_certificate: bool,
     /// The server name it asked for.
     pub server_name: Option<&'a str>,
+    /// The application protocol that was agreed on (ALPN).
+    pub protocol: Option<&'a [u8]>,
     /// Seconds since 1970 by the broker's clock.
     pub now: u64,
 }

@@ -2,7 +2,8 @@
 //!
 //! Client id is product id and device name, one behind the other; the user name adds application, a random connection id and
 //! an expiry: `…;12010126;Ab3d5;1893456000`. The password is the hash of the user name under the decoded secret, in
-//! hexadecimal digits, with its method: `…;hmacsha256`.
+//! hexadecimal digits, with its method: `…;hmacsha256`. The platform knows no wills, no retained messages and no QoS 2; of
+//! these a CONNECT shows the will.
 //!
 //! A module that fetches its password (`AT+QMTTENAUTH`) asks a server for it. What the platform's server says to it is not
 //! public; the bench's [`Request`] and its password are our own, described in `docs/token-server.md`.
@@ -109,7 +110,7 @@ pub fn issue(devices: &[Device], request: &Request, now: u64) -> Option<String> 
 
 /// Recomputes what a client sent: the platform's form, or a password of the bench's token server.
 pub fn check(devices: &[Device], login: &Login<'_>) -> Verdict {
-    demand(login.keep_alive <= 900, Refusal::NotAllowed)?;
+    demand(login.keep_alive <= 900 && !login.has_will, Refusal::NotAllowed)?;
     if let Some(device) = devices.iter().find(|device| device.token_id() == login.client_id) {
         return check_token(device, login);
     }
@@ -180,6 +181,8 @@ mod tests {
             assert_eq!(Err(Refusal::Credentials), check(&[device(SECRET)], &late), "expired");
             let silent = Login { keep_alive: 901, ..login(&made) };
             assert_eq!(Err(Refusal::NotAllowed), check(&[device(SECRET)], &silent));
+            let parting = Login { has_will: true, ..login(&made) };
+            assert_eq!(Err(Refusal::NotAllowed), check(&[device(SECRET)], &parting), "the platform knows no wills");
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use modemrig::bench_broker::BenchBroker;
+use modemrig::bench_broker::BenchOptions;
 use modemrig::bench_broker::Clouds;
 use modemrig::cloud::Method;
 use modemrig::cloud::alibaba;
@@ -186,6 +188,39 @@ fn a_password_is_fetched_shown_again_and_lets_the_device_in() {
     host.until("+QMTCLOSE: 0,0");
     let wrong = TOKEN.replace("AAEC", "BAEC");
     host.result(&format!("{wrong},60,\"{url}\""), "+QMTTENAUTH: 3");
+}
+
+#[test]
+fn a_token_server_of_any_name_is_the_bench_s_and_a_name_that_leads_nowhere_leads_nowhere() {
+    let device = tencent::Device {
+        product_id: "1A17RZR3XX".into(),
+        device_name: "dev001".into(),
+        device_secret: "AAECAwQFBgcICQoLDA0ODw==".into(),
+    };
+    let bench = BenchBroker::start(BenchOptions::default()).expect("a broker");
+    bench.set_clouds(Some(Clouds { tencent: vec![device], ..Clouds::default() }), None);
+    let mut host = Host::with("bc35g_bc28", |options| options.token_url = Some(bench.token_url()));
+    host.ok("ATE0");
+    host.ok(&format!("{TOKEN},1,\"http://tokens.example/register/device\""));
+    host.until("+QMTTENAUTH: 0,\"");
+    host.until("\"\r\n");
+    host.result(&format!("{TOKEN},1,\"http://tokens.invalid/register/device\""), "+QMTTENAUTH: 1");
+}
+
+#[test]
+fn empty_texts_clear_a_platform_and_its_query_prints_what_was_written() {
+    let aliauth = format!("AT+QMTCFG=\"aliauth\",0,\"pk\",\"dn\",\"{SECRET}\"");
+    let cleared = "AT+QMTCFG=\"aliauth\",0,\"\",\"\",\"\"";
+    for dialect in ["lte_standard_a", "ecx00u_egx00u", "ec200x_ec600x_eg912y", "bc35g_bc28"] {
+        let mut module = module(dialect, CloudSigning::default());
+        assert_eq!("\r\nOK\r\n", module.ask(&aliauth, 0.1));
+        let shown = format!("\r\n+QMTCFG: \"aliauth\",\"pk\",\"dn\",\"{SECRET}\"\r\n\r\nOK\r\n");
+        assert_eq!(shown, module.ask("AT+QMTCFG=\"aliauth\",0", 0.1), "{dialect}: the query prints the secret");
+        let plain = ("me".to_owned(), None, None);
+        assert_eq!(plain, connect(&mut module, &[cleared], "AT+QMTCONN=0,\"me\""), "{dialect}");
+        let nothing = "\r\n+QMTCFG: \"aliauth\",\"\",\"\",\"\"\r\n\r\nOK\r\n";
+        assert_eq!(nothing, module.ask("AT+QMTCFG=\"aliauth\",0", 0.1), "{dialect}");
+    }
 }
 
 #[test]

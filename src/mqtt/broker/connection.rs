@@ -212,6 +212,7 @@ impl BrokerCore {
             keep_alive: connect.keep_alive,
             username: connect.username.as_deref(),
             password: connect.password.as_deref(),
+            has_will: connect.will.is_some(),
             peer: &connection.peer,
         })
     }

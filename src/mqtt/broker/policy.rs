@@ -22,6 +22,8 @@ pub struct ConnectRequest<'a> {
     pub username: Option<&'a str>,
     /// Password.
     pub password: Option<&'a [u8]>,
+    /// It leaves a will.
+    pub has_will: bool,
     /// How it came.
     pub peer: &'a super::Peer,
 }

@@ -42,6 +42,7 @@ use crate::virtual_module::identity::Identity;
 use crate::virtual_module::network::Bearer;
 use crate::virtual_module::network::Links;
 use crate::virtual_module::qmt::Qmt;
+use crate::virtual_module::qmt::token::http_port;
 use crate::virtual_module::quirks::Quirks;
 use crate::virtual_module::replies::Replies;
 use crate::virtual_module::surroundings::Surroundings;
@@ -112,6 +113,9 @@ impl Module {
         device.baud = options.baud;
         device.set_baud();
         device.token_url = options.token_url.clone();
+        if let Some(port) = options.token_url.as_deref().and_then(http_port) {
+            device.links.lead_http_to(port);
+        }
         if let Some(fault) = device.conditions.fault() {
             return Err(Error::new(Kind::BadValue, fault));
         }

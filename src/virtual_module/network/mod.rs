@@ -128,6 +128,8 @@ struct Link {
 /// The connections of all clients.
 pub(super) struct Links {
     redirect: Option<BrokerAddress>,
+    /// Where 80 leads behind a redirection: to the bench's token server.
+    http_port: u16,
     /// Whether names are resolved.
     pub(super) resolves: bool,
     bearer: Box<dyn Bearer>,
@@ -147,6 +149,7 @@ impl Links {
     pub(super) fn new(redirect: Option<BrokerAddress>, bearer: Box<dyn Bearer>) -> Links {
         Links {
             redirect,
+            http_port: 80,
             resolves: true,
             bearer,
             links: BTreeMap::new(),
@@ -215,6 +218,11 @@ impl Links {
         Ok(())
     }
 
+    /// Where 80 leads, if names lead to a bench.
+    pub(super) fn lead_http_to(&mut self, port: u16) {
+        self.http_port = port;
+    }
+
     /// Whether an answer is awaited beside MQTT.
     pub(super) fn is_asking(&self) -> bool {
         self.exchange.is_some()
@@ -243,6 +251,7 @@ impl Links {
                 match port {
                     1883 => broker.port,
                     8883 => broker.tls_port,
+                    80 => self.http_port,
                     other => other,
                 },
             )),

@@ -7,7 +7,7 @@ pub(super) mod cloud;
 mod connection;
 mod publish;
 mod receive;
-mod token;
+pub(super) mod token;
 
 use std::collections::BTreeMap;
 
@@ -131,6 +131,7 @@ impl Qmt {
                 device.settings_mut(CFG).set("willex", "will_len", i64::from(index), length);
             }
         }
+        // The one that was written last counts; to clear a setting is to write empty texts.
         if let Some(key) = cloud::platform(call.variant_name) {
             self.client(index).platform = Some(key);
         }

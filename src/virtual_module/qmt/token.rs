@@ -90,6 +90,11 @@ impl Qmt {
     }
 }
 
+/// The port of an address.
+pub(in crate::virtual_module) fn http_port(url: &str) -> Option<u16> {
+    parts(url).map(|(_, port, _)| port)
+}
+
 /// Host, port and path of an address; only plain HTTP is spoken.
 fn parts(url: &str) -> Option<(String, u16, String)> {
     let rest = url.strip_prefix("http://").unwrap_or(url);
