@@ -6,6 +6,7 @@ It speaks the dialect of its document on a pseudo-terminal, and real MQTT over T
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from types import TracebackType
@@ -73,7 +74,8 @@ class VirtualModule:
                 names are resolved as this computer does it.
             redirect: ``False`` uses the real resolver in spite of ``broker``.
             link: a symbolic link to the port.
-            tcp: listen on a TCP port instead of a pseudo-terminal; ``path`` is then ``tcp://…``.
+            tcp: listen on a TCP port instead of a pseudo-terminal; ``path`` is then ``tcp://…``. Always so where the
+                system is not Linux.
             imei: its serial number, 15 digits with a valid check digit; by default made from the seed.
             model: what it says it is; by default the first the document names.
             identity: more of what it says of itself; ``imei`` and ``model`` count more.
@@ -103,7 +105,7 @@ class VirtualModule:
             dialect,
             address,
             None if link is None else os.fspath(link),
-            tcp,
+            tcp or not sys.platform.startswith("linux"),
             (imei or who.imei, model or who.model, who.revision, who.imsi, who.iccid),
             astuple(self._conditions),
             astuple(signing or CloudSigning()),

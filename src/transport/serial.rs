@@ -14,7 +14,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::fcntl::OFlag;
-use nix::libc;
 use nix::sys::termios;
 use nix::sys::termios::ControlFlags;
 use nix::sys::termios::SetArg;
@@ -25,6 +24,7 @@ use crate::transport::OpenFault;
 use crate::transport::Transport;
 use crate::transport::holder;
 
+#[cfg(target_os = "linux")]
 mod request {
     #![allow(missing_docs)] // The macro writes the function.
     nix::ioctl_read_bad!(exclusive_flag, nix::libc::TIOCGEXCL, nix::libc::c_int);
@@ -114,10 +114,7 @@ fn claim(path: &str) -> Result<OwnedFd, OpenFault> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let terminal = nix::fcntl::open(Path::new(path), flags, nix::sys::stat::Mode::empty())
         .map_err(|error| fault_of_errno(path, error))?;
-    let mut exclusive: libc::c_int = 0;
-    // SAFETY: the descriptor is open and the pointer leads to a c_int.
-    let asked = unsafe { request::exclusive_flag(terminal.as_raw_fd(), &mut exclusive) };
-    let marked = asked.is_ok() && exclusive != 0;
+    let marked = is_marked(&terminal);
     let lock = match nix::fcntl::Flock::lock(terminal, nix::fcntl::FlockArg::LockExclusiveNonblock) {
         Ok(lock) => lock,
         Err((terminal, nix::errno::Errno::EWOULDBLOCK)) => {
@@ -134,6 +131,21 @@ fn claim(path: &str) -> Result<OwnedFd, OpenFault> {
         }
     }
     lock.unlock().map_err(|(_, error)| OpenFault::Other(error.into()))
+}
+
+/// Whether somebody has marked the port as theirs.
+#[cfg(target_os = "linux")]
+fn is_marked(terminal: &OwnedFd) -> bool {
+    let mut exclusive: nix::libc::c_int = 0;
+    // SAFETY: the descriptor is open and the pointer leads to a c_int.
+    let asked = unsafe { request::exclusive_flag(terminal.as_raw_fd(), &mut exclusive) };
+    asked.is_ok() && exclusive != 0
+}
+
+/// Elsewhere a port that is marked refuses to be opened in the first place.
+#[cfg(not(target_os = "linux"))]
+fn is_marked(_terminal: &OwnedFd) -> bool {
+    false
 }
 
 fn busy(path: &str) -> OpenFault {

@@ -37,20 +37,11 @@ use nix::sys::termios::tcsetattr;
 use parking_lot::Mutex;
 
 use crate::transport::Transport;
+use crate::transport::pty::Visit;
 
 mod ioctl {
     nix::ioctl_none_bad!(allow_others, nix::libc::TIOCNXCL);
-    #[cfg(target_os = "linux")]
     nix::ioctl_read_bad!(settings, nix::libc::TCGETS2, nix::libc::termios2);
-}
-
-/// What a host did with its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visit {
-    /// It opened the port.
-    Opened,
-    /// It closed the port; no earlier one holds it now.
-    Closed,
 }
 
 /// The module's end of a pseudo-terminal.
@@ -158,19 +149,12 @@ impl PtyEnd {
     }
 
     /// The speed that the host has set, in bits per second.
-    #[cfg(target_os = "linux")]
     pub fn baud(&self) -> Option<u32> {
         // SAFETY: an all-zero `termios2` is a valid one, and the request fills it.
         let mut settings: nix::libc::termios2 = unsafe { std::mem::zeroed() };
         // SAFETY: the descriptor is open as long as `self`.
         unsafe { ioctl::settings(self.terminal.as_raw_fd(), &mut settings) }.ok()?;
         Some(settings.c_ospeed)
-    }
-
-    /// The speed that the host has set, which only Linux shows.
-    #[cfg(not(target_os = "linux"))]
-    pub fn baud(&self) -> Option<u32> {
-        None
     }
 
     /// A host has left: forgets what it did not read, makes the terminal raw again and lets the next host in.

@@ -1,4 +1,4 @@
-//! Waiting for a descriptor: the reader thread sleeps in epoll, a caller who reads in its place in poll.
+//! The two waits on Linux: the reader thread sleeps in epoll, a caller who reads in its place in poll.
 //!
 //! The caller takes the descriptor out of the reader's epoll set first, so that an answer wakes one thread and not two.
 //! Neither wait has a time-out of its own; the wake descriptor is written once, when the port closes, and never drained.
@@ -22,26 +22,12 @@ use nix::sys::epoll::EpollTimeout;
 use nix::sys::eventfd::EfdFlags;
 use nix::sys::eventfd::EventFd;
 
+use crate::engine::readiness::Interest;
+use crate::engine::readiness::Line;
+use crate::engine::readiness::most_ms;
+
 const LINE: u64 = 0;
 const WAKE: u64 = 1;
-
-/// What a descriptor is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    /// Bytes to read.
-    Read,
-    /// Bytes to read, or room to write.
-    ReadWrite,
-}
-
-/// Whether the other end hung up while we waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// It is there.
-    Up,
-    /// It is gone; what it sent before may still be read.
-    HungUp,
-}
 
 /// The wait of one port.
 pub struct Readiness {
@@ -111,6 +97,13 @@ impl Readiness {
         let _ = self.wake.write(1);
     }
 
+    /// Whether the reader would wake at once.
+    #[cfg(test)]
+    pub fn reader_is_called(&self) -> bool {
+        let mut events = [EpollEvent::empty(); 2];
+        self.epoll.wait(&mut events, EpollTimeout::ZERO).expect("epoll") > 0
+    }
+
     fn modify(&self, flags: EpollFlags) {
         // Fails only for a descriptor that is gone, which the next read reports.
         let _ = self.epoll.modify(self.line(), &mut EpollEvent::new(flags, LINE));
@@ -128,54 +121,17 @@ impl AsRawFd for Readiness {
     }
 }
 
-/// Milliseconds, rounded up, so that a wait never ends a little before its time and spins.
-fn most_ms(most: Duration) -> i32 {
-    i32::try_from(most.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::Transport;
     use crate::transport::pair::Link;
     use crate::transport::pair::pair;
 
     #[test]
-    fn a_wake_ends_both_waits_for_good() {
-        let (host, _module) = pair(Link::Perfect).expect("a pair");
-        let readiness = Readiness::new(host.as_raw_fd()).expect("descriptors");
-        readiness.wake_for_good();
-        for _ in 0..2 {
-            assert_eq!(Line::Up, readiness.wait_as_reader(None));
-            assert_eq!(Line::Up, readiness.wait_here(Interest::Read, None));
-        }
-    }
-
-    #[test]
-    fn a_disarmed_line_does_not_wake_the_reader_and_an_armed_one_does() {
-        let (host, module) = pair(Link::Perfect).expect("a pair");
-        let readiness = Readiness::new(host.as_raw_fd()).expect("descriptors");
-        module.write(b"x").expect("room");
-        readiness.disarm();
-        let mut events = [EpollEvent::empty(); 2];
-        assert_eq!(0, readiness.epoll.wait(&mut events, EpollTimeout::ZERO).expect("epoll"));
-        readiness.arm(Interest::Read);
-        assert_eq!(Line::Up, readiness.wait_as_reader(None));
-    }
-
-    #[test]
-    fn a_hang_up_is_seen_by_either_wait() {
+    fn a_hang_up_is_seen_by_the_reader_too() {
         let (host, module) = pair(Link::Perfect).expect("a pair");
         let readiness = Readiness::new(host.as_raw_fd()).expect("descriptors");
         drop(module);
         assert_eq!(Line::HungUp, readiness.wait_as_reader(None));
-        assert_eq!(Line::HungUp, readiness.wait_here(Interest::Read, None));
-    }
-
-    #[test]
-    fn a_wait_is_rounded_up() {
-        assert_eq!(1, most_ms(Duration::from_nanos(1001)));
-        assert_eq!(0, most_ms(Duration::ZERO));
-        assert_eq!(i32::MAX, most_ms(Duration::MAX));
     }
 }
