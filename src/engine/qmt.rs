@@ -8,6 +8,7 @@ use crate::dialect;
 use crate::engine::baton::Step;
 use crate::engine::client::Client;
 use crate::engine::client::Credentials;
+use crate::engine::client::Setting;
 use crate::engine::client::int;
 use crate::engine::client::text;
 use crate::engine::clock;
@@ -19,6 +20,7 @@ use crate::engine::wait::Until;
 use crate::engine::wait::Wait;
 use crate::error::Error;
 use crate::error::Kind;
+use crate::proto::Setting as What;
 
 /// `+QMTOPEN: n,2`: the identifier is occupied (all four documents).
 const OCCUPIED: i64 = 2;
@@ -80,6 +82,22 @@ impl Client {
                 Ok(())
             }
             other => other,
+        }
+    }
+
+    /// What is asked for counts for the protocol, too; what is written it sees by itself.
+    pub(crate) fn heed(&self, found: &Setting) {
+        let what = [
+            ("msg_len_enable", What::Length),
+            ("recv_mode", What::Hex),
+            ("send_mode", What::TypedHex),
+            ("view_mode", What::TypedShown),
+        ];
+        let mut protocol = self.port().protocol.lock();
+        for (param, what) in what {
+            if let Some(Value::Int(number)) = found.get(param) {
+                protocol.te.settings_mut().set(what, self.index, *number == 1);
+            }
         }
     }
 

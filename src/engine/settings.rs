@@ -22,7 +22,6 @@ use crate::engine::wait::Until;
 use crate::engine::wait::Wait;
 use crate::error::Error;
 use crate::error::Kind;
-use crate::proto;
 use crate::proto::command_line;
 use crate::proto::command_line::Arg;
 
@@ -153,22 +152,6 @@ impl Client {
         self.slot().facts.lock().known.extend(named.clone());
         self.heed(&named);
         Ok(named)
-    }
-
-    /// What is asked for counts for the protocol, too; what is written it sees by itself.
-    fn heed(&self, found: &Setting) {
-        let what = [
-            ("msg_len_enable", proto::Setting::Length),
-            ("recv_mode", proto::Setting::Hex),
-            ("send_mode", proto::Setting::TypedHex),
-            ("view_mode", proto::Setting::TypedShown),
-        ];
-        let mut protocol = self.port().protocol.lock();
-        for (param, what) in what {
-            if let Some(Value::Int(number)) = found.get(param) {
-                protocol.te.settings_mut().set(what, self.index, *number == 1);
-            }
-        }
     }
 
     /// A value that was read or written before, else asked for now.

@@ -116,7 +116,7 @@ impl Walk {
     fn new(dialect: &'static str, seed: u64, talk: Rc<RefCell<Vec<String>>>) -> Walk {
         let mut rig = Rig::new(dialect);
         // Its network falls silent; and a careless host uses an identifier again that was given up.
-        let careless = seed % 2 == 0;
+        let careless = seed.is_multiple_of(2);
         rig.forgiven = match careless {
             true => &["silent for more than", "a repetition without DUP", "again after its PUBREL", "that is in use"],
             false => &["silent for more than"],
@@ -185,7 +185,7 @@ impl Walk {
         self.talk.borrow_mut().push(format!("{:?} {line}", self.rig.module.elapsed()));
         let mut said = self.rig.module.ask(line, 0.0);
         if said.ends_with("\r\n> ") {
-            self.read(&said[..said.len() - 4].to_owned());
+            self.read(&said[..said.len() - 4]);
             let pause = Duration::from_millis(*self.random.pick(&[0, 0, 100, 20_000]));
             self.rig.module.advance(pause);
             assert!(self.rig.module.take_output().is_empty(), "into typed input");
@@ -246,12 +246,12 @@ impl Walk {
         let mut network = self.rig.module.network();
         let now = network.now();
         match what {
-            0 => network.end_all(bytes % 2 == 0),
+            0 => network.end_all(bytes.is_multiple_of(2)),
             1 => network.refuse_writes(),
             2 => network.silence(),
             3 => drop(network.broker.cut("me0", now)),
             4 => network.ways.push_back(way),
-            5 => network.broker.policy.refuse_with = (bytes % 3 == 0).then_some(1 + bytes as u8 % 5),
+            5 => network.broker.policy.refuse_with = bytes.is_multiple_of(3).then_some(1 + bytes as u8 % 5),
             _ => network.broker.policy.ack_rules.push(AckRule { kind, client_id: None, action, times: Some(times) }),
         }
     }
