@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use modemrig::bench_broker::BenchBroker;
 use modemrig::bench_broker::BenchOptions;
+use modemrig::mqtt::Rule;
+use modemrig::mqtt::Violation;
 use modemrig::transport::Transport;
 use modemrig::transport::pair::PairEnd;
 use modemrig::virtual_module::BrokerAddress;
@@ -173,4 +175,15 @@ impl Silent {
 /// Where the text ends, if it is there.
 fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
     bytes.windows(text.len()).position(|window| window == text).map(|at| at + text.len())
+}
+
+/// Whatever a test did with the module: the module broke no rule of MQTT.
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Alibaba wants a longer identifier than 3.1 allows; a TLS hello at a plain port is no MQTT.
+        let wanted = |one: &Violation| one.rule == Rule::ClientIdLength || one.client_id.is_empty();
+        let found: Vec<String> =
+            self.broker.violations().iter().filter(|one| !wanted(one)).map(ToString::to_string).collect();
+        assert!(found.is_empty() || std::thread::panicking(), "the module broke rules: {found:#?}");
+    }
 }

@@ -177,7 +177,8 @@ impl BrokerCore {
         let late = |connection: &Connection| connection.deadline.is_some_and(|deadline| deadline <= now);
         let silent: Vec<_> = self.connections.iter().filter(|(_, one)| late(one)).map(|(id, _)| *id).collect();
         for id in silent {
-            if self.connections.get(&id).is_some_and(|one| one.phase == Phase::Connected) {
+            // Who never got its CONNACK, on purpose, has nothing to keep alive.
+            if self.connections.get(&id).is_some_and(|one| one.phase == Phase::Connected && !one.muted) {
                 self.blame(id, Rule::KeepAlive, None, None, now);
             }
             self.close(id, now);
