@@ -35,6 +35,7 @@ __all__ = [
     "__version__",
     "catalogue_json",
     "check_fault",
+    "cover",
     "decode_line",
     "dialects",
     "faults",
@@ -362,6 +363,9 @@ def identify(target: str, timeout_s: float | None = None) -> tuple[_Kind, int | 
     """Waits."""
 
 def decode_line(line: bytes) -> list[str]: ...
+def cover(line: str) -> str:
+    """A line with its secrets covered."""
+
 def faults() -> list[tuple[str, str, list[tuple[str, str, str, str | None]]]]:
     """Name, title and parameters of each fault; of a parameter name, title, what it may be, default."""
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from modemrig import _native
+
 if TYPE_CHECKING:
-    from modemrig import _native
     from modemrig.errors import ModemrigError
 
 __all__ = [
@@ -169,7 +170,8 @@ class Reply:
         return hash(self._facts()[:-1])
 
     def __repr__(self) -> str:
-        return f"Reply({self.line!r}, {list(self.exchanged)!r}, response_s={self.response_s:.4f})"
+        exchanged = [_native.cover(line) for line in self.exchanged]  # a query shows device secrets and passwords
+        return f"Reply({self.line!r}, {exchanged!r}, response_s={self.response_s:.4f})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,12 @@ pub fn decode_line(py: Python<'_>, line: &[u8]) -> Vec<String> {
     py.detach(|| transcript::decode_line(line).iter().map(ToString::to_string).collect())
 }
 
+/// A line with its secrets covered.
+#[pyfunction]
+pub fn cover(py: Python<'_>, line: &str) -> String {
+    py.detach(|| transcript::redact::cover(line))
+}
+
 fn broken(name: &str, error: &FormatError) -> Error {
     Error::new(Kind::BadValue, format!("{name}, line {}: {}", error.line, error.reason))
 }

@@ -41,6 +41,8 @@ mod _native {
     #[pymodule_export]
     use crate::bindings::decode::Decoder;
     #[pymodule_export]
+    use crate::bindings::decode::cover;
+    #[pymodule_export]
     use crate::bindings::decode::decode_line;
     #[pymodule_export]
     use crate::bindings::events::Events;

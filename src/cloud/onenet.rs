@@ -138,6 +138,9 @@ mod tests {
         assert_eq!(Err(Refusal::Credentials), check(&[device("AAAA")], &login), "another key");
         assert_eq!(Err(Refusal::NotAllowed), check(&devices, &Login { client_id: "other", ..login }));
         assert_eq!(Err(Refusal::NotAllowed), check(&devices, &Login { keep_alive: 9, ..login }));
+        let other = token(KEY, "products/123123/devices/other", Method::Sha1, 1_000).expect("a key");
+        let others = Login { password: other.as_bytes(), ..login };
+        assert_eq!(Err(Refusal::Credentials), check(&devices, &others), "another device's token");
         let later = made.password.replace("et=1000", "et=2000");
         assert_eq!(Err(Refusal::Credentials), check(&devices, &Login { password: later.as_bytes(), ..login }));
     }

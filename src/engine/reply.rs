@@ -1,13 +1,15 @@
 //! What came of a command: its lines, its final result, its late result, and how long each took.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::proto::FinalResult;
 use crate::proto::Op;
+use crate::transcript::redact::cover;
 
 /// The answer to one command line.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reply {
     /// The command line, secrets covered.
     pub line: String,
@@ -27,6 +29,20 @@ pub struct Reply {
     pub max_response: Option<Duration>,
     /// What `raise_for_status` raises: the one error the lines amount to.
     pub error: Option<Error>,
+}
+
+impl fmt::Debug for Reply {
+    /// Secrets covered: a query shows device secrets and passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exchanged: Vec<String> = self.exchanged.iter().map(|line| cover(line)).collect();
+        f.debug_struct("Reply")
+            .field("line", &self.line)
+            .field("exchanged", &exchanged)
+            .field("result", &self.result)
+            .field("response", &self.response)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Reply {

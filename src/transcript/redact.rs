@@ -162,6 +162,11 @@ pub fn redact_line(line: &[u8]) -> Vec<u8> {
     covered
 }
 
+/// The same for text; what people read in place of a reply.
+pub fn cover(line: &str) -> String {
+    String::from_utf8_lossy(&redact_line(line.as_bytes())).into_owned()
+}
+
 /// One direction: the line so far, and how much of it is out.
 #[derive(Debug, Default)]
 struct Stream {

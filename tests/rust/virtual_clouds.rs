@@ -139,6 +139,7 @@ fn a_broker_that_is_the_platform_lets_the_right_device_in_and_refuses_others_wit
     let aliauth = format!("AT+QMTCFG=\"aliauth\",0,\"pk\",\"dn\",\"{SECRET}\"");
     let onenet_line = format!("AT+QMTCFG=\"onenet\",0,\"123123\",\"{KEY}\"");
     let level4 = "AT+QMTCFG=\"version\",0,4";
+    let timeless = Conditions { network_time: false, ..Conditions::default() };
     let late = Conditions { clock_error_s: -366 * 86_400, ..Conditions::default() };
     for (what, lines, conditions, code) in [
         ("the device", vec![aliauth.as_str()], Conditions::default(), 0),
@@ -148,6 +149,7 @@ fn a_broker_that_is_the_platform_lets_the_right_device_in_and_refuses_others_wit
         ("OneNET", vec![&onenet_line, level4], Conditions::default(), 0),
         ("the wrong level", vec![onenet_line.as_str()], Conditions::default(), 1),
         ("a token of last year", vec![&onenet_line, level4], late, 4),
+        ("a token of 1980, for want of network time", vec![&onenet_line, level4], timeless, 4),
     ] {
         let mut host = Host::with("lte_standard_a", |options| options.conditions = conditions);
         host.broker.set_clouds(Some(clouds.clone()), None);
