@@ -316,7 +316,7 @@ class VirtualModule:
 class BenchBroker:
     """A running broker; dropping it stops it. Its thread never holds the interpreter lock."""
 
-    def __new__(cls, port: int = 0, tls_port: int = 0) -> BenchBroker:
+    def __new__(cls, port: int = 0, tls_port: int = 0, speed: float = 1.0) -> BenchBroker:
         """Brief."""
 
     def host(self) -> str: ...

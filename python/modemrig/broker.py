@@ -114,6 +114,7 @@ class BenchBroker:
         require_client_cert: bool = False,
         refuse_with: int | None = None,
         clouds: Iterable[Device] | None = None,
+        speed: float = 1.0,
     ) -> None:
         """Start it.
 
@@ -124,8 +125,13 @@ class BenchBroker:
             require_client_cert: refuse a TLS connection without a client certificate.
             refuse_with: answer every CONNECT with this CONNACK code.
             clouds: play the cloud platforms of these devices (``set_clouds``).
+            speed: timers run this many times as fast: keep-alives, delays, patience with a client that says nothing. For
+                virtual modules of the same ``speed``; a client with real timers needs 1.
+
+        Raises:
+            BadValue: ``speed`` is no factor above 0.
         """
-        self._native = _native.BenchBroker(port, tls_port)
+        self._native = _native.BenchBroker(port, tls_port, speed)
         self._requires_client_cert = False
         self._rules: list[tuple[str, str | None, float | None, int | None]] = []
         if users is not None:

@@ -37,7 +37,9 @@ def add_virtual(commands: Any) -> None:
     parser.add_argument("--link", metavar="PATH", help="a symbolic link to the port; PATH-1, PATH-2, … with --count")
     parser.add_argument("--no-redirect", action="store_true", help="host names lead where the real resolver says")
     parser.add_argument("--tcp", action="store_true", help="listen on a TCP port instead of a pseudo-terminal")
-    parser.add_argument("--speed", type=factor, default=1.0, metavar="F", help="run timers F times as fast (default 1)")
+    parser.add_argument(
+        "--speed", type=factor, default=1.0, metavar="F", help="run timers, also our broker's, F times as fast"
+    )
     parser.add_argument(
         "--baud", type=positive, metavar="N", help="pace the line as a UART of this speed (default: no)"
     )
@@ -89,7 +91,7 @@ def _virtual(options: argparse.Namespace) -> int:
         if not options.no_redirect:
             broker = options.broker
             if broker == "bench":
-                broker = stack.enter_context(modemrig.BenchBroker())
+                broker = stack.enter_context(modemrig.BenchBroker(speed=options.speed))
         paths = []
         places = zip(_links(options.link, options.count), _links(options.control, options.count), strict=True)
         for number, (link, control) in enumerate(places):

@@ -44,6 +44,7 @@ def open(
     timeout_s: float = 5.0,
     transcript: str | os.PathLike[str] | None = None,
     broker: BenchBroker | str | None = None,
+    speed: float | None = None,
 ) -> Modem:
     """Open a port and find out what is behind it.
 
@@ -56,6 +57,7 @@ def open(
         transcript: a file for every byte in both directions; a directory gets a file named after port and time.
         broker: only for ``virtual:``: where the module's network leads, a ``BenchBroker`` or ``"host:port"``. By default a
             bench broker of its own, which is ``modem.broker``.
+        speed: only for ``virtual:``: timers of the module, and of a broker of its own, run this many times as fast.
 
     Returns:
         The module; use it in a ``with`` block.
@@ -77,16 +79,21 @@ def open(
     if not target.startswith(_VIRTUAL):
         if broker is not None:
             raise BadValue(f"broker= is for virtual modules; the network of {target} is not ours to lead")
+        if speed is not None:
+            raise BadValue(
+                f"speed= is for virtual modules; the clock of {target} is not ours (baud= is the line's speed)"
+            )
         native = _native.Modem(target, baud=baud, dialect=dialect, timeout_s=timeout_s, transcript=path)
         return Modem(native, None, contextlib.ExitStack())
 
     from modemrig.broker import BenchBroker
     from modemrig.virtual import VirtualModule
 
+    speed = 1.0 if speed is None else speed
     with contextlib.ExitStack() as stack:
         if broker is None:
-            broker = stack.enter_context(BenchBroker())
-        module = stack.enter_context(VirtualModule(target.removeprefix(_VIRTUAL), broker=broker))
+            broker = stack.enter_context(BenchBroker(speed=speed))
+        module = stack.enter_context(VirtualModule(target.removeprefix(_VIRTUAL), broker=broker, speed=speed))
         native = _native.Modem(
             module.path, baud=baud, dialect=dialect, timeout_s=timeout_s, transcript=path, shown_as=target
         )

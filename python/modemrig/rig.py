@@ -97,6 +97,8 @@ class Rig:
     """At least one."""
     broker: str | BrokerAddress = "bench"
     """``bench`` (in this process), ``mosquitto`` (started for the run), or one that is already there."""
+    speed: float = 1.0
+    """Timers of virtual modules and of the bench broker run this many times as fast."""
 
 
 _AROUND: dict[str, Any] = {"identity": VirtualIdentity(), "conditions": Conditions(), "signing": CloudSigning()}
@@ -173,7 +175,7 @@ class _Reader:
     def rig(self, document: dict[str, Any], broker: str | BrokerAddress | None) -> Rig:
         self.known("", 0, document, {"rig", "slot"})
         head = self.value("", 0, document, "rig", dict, {})
-        self.known("rig", 0, head, {"name", "broker"})
+        self.known("rig", 0, head, {"name", "broker", "speed"})
         rows = self.value("", 0, document, "slot", list, [])
         if not rows or not all(isinstance(row, dict) for row in rows):
             raise self.error("", 0, "slot", "a rig has at least one [[slot]]")
@@ -194,7 +196,12 @@ class _Reader:
                     f"{slot.port} is a real port, and no network outside reaches the broker {chosen!r} on this machine; "
                     'write [rig] broker = { host = "…" }, the broker as the module sees it, or pass --broker host:port',
                 )
-        return Rig(name, slots, chosen)
+        speed = head.get("speed", 1.0)
+        if type(speed) not in (int, float) or not 0 < speed < float("inf"):
+            raise self.error("rig", 0, "speed", f"a factor above 0 is needed, not {speed!r}")
+        if "speed" in head and not any(slot.is_virtual for slot in slots):
+            raise self.error("rig", 0, "speed", "only the clocks of virtual modules can run faster; this rig has none")
+        return Rig(name, slots, chosen, float(speed))
 
     def slot(self, number: int, row: dict[str, Any]) -> Slot:
         from modemrig import _native

@@ -84,6 +84,10 @@ pub struct BenchBroker {
 impl BenchBroker {
     /// Binds both ports and starts the thread; when this returns, clients can connect.
     pub fn start(options: BenchOptions) -> io::Result<BenchBroker> {
+        let speed = options.policy.speed;
+        if !(speed.is_finite() && speed > 0.0) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("speed {speed}: a factor above 0")));
+        }
         let certificates = options.certificates.clone().map_or_else(Certificates::generate, Ok)?;
         let plain = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let secured = TcpListener::bind((Ipv4Addr::LOCALHOST, options.tls_port))?;

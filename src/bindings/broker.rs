@@ -25,6 +25,7 @@ use crate::mqtt;
 use crate::mqtt::AckAction;
 use crate::mqtt::AckRule;
 use crate::mqtt::Packet;
+use crate::mqtt::Policy;
 use crate::mqtt::Qos;
 
 /// Authority, server certificate and key, client certificate and key.
@@ -45,10 +46,11 @@ pub struct NativeBroker {
 #[pymethods]
 impl NativeBroker {
     #[new]
-    #[pyo3(signature = (port=0, tls_port=0))]
-    fn start(py: Python<'_>, port: u16, tls_port: u16) -> PyResult<NativeBroker> {
+    #[pyo3(signature = (port=0, tls_port=0, speed=1.0))]
+    fn start(py: Python<'_>, port: u16, tls_port: u16, speed: f64) -> PyResult<NativeBroker> {
         logging::install(py)?;
-        let options = BenchOptions { port, tls_port, ..BenchOptions::default() };
+        let policy = Policy { speed, ..Policy::default() };
+        let options = BenchOptions { port, tls_port, policy, ..BenchOptions::default() };
         let broker = wait::brief(py, || BenchBroker::start(options).map_err(|error| no_start(&error)))?;
         Ok(NativeBroker { broker })
     }
@@ -255,7 +257,10 @@ fn bad(message: String) -> Error {
 }
 
 fn no_start(error: &io::Error) -> Error {
-    Error::new(Kind::Internal, format!("the bench broker does not start: {error}"))
+    match error.kind() {
+        io::ErrorKind::InvalidInput => bad(error.to_string()),
+        _ => Error::new(Kind::Internal, format!("the bench broker does not start: {error}")),
+    }
 }
 
 /// Devices by platform; each with the fields of its Python class.

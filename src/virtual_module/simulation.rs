@@ -58,7 +58,7 @@ impl SimulatedModule {
     pub fn new(options: &VirtualOptions) -> Result<SimulatedModule, Error> {
         // Only spans count from here on.
         let start = clock::now();
-        let network = Arc::new(Mutex::new(SimulatedNetwork::new(start)));
+        let network = Arc::new(Mutex::new(SimulatedNetwork::new(options.speed, start)));
         let (mut module, _) = Module::build(options, Box::new(Simulated(network.clone())))?;
         module.device.set_calendar(CALENDAR_START, start);
         let mut simulated = SimulatedModule { module, network, start, now: start, output: Vec::new() };

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,6 +233,22 @@ def test_a_nonsense_wish_is_a_bad_value(broker: modemrig.BenchBroker):
         broker.lose("NONSENSE")
     with pytest.raises(modemrig.BadValue, match="qos"):
         broker.publish("a", b"", qos=3)
+
+
+def test_speed_is_that_of_a_module_and_its_broker():
+    with modemrig.open("virtual:ecx00u_egx00u", speed=50) as modem:
+        client = modem.client()
+        client.configure(keepalive_s=100)
+        with client.session(modem.broker.host, modem.broker.port, "fast"):
+            deadline = time.monotonic() + 30  # at speed 1 a ping comes after 100 s
+            while "PINGREQ" not in (row.kind for row in modem.broker.record()):
+                assert time.monotonic() < deadline
+                modem.command("+CSQ")
+        assert not modem.broker.violations()
+    with pytest.raises(modemrig.BadValue, match="speed 0"):
+        modemrig.BenchBroker(speed=0)
+    with pytest.raises(modemrig.BadValue, match="virtual modules"):
+        modemrig.open("/dev/ttyUSB2", speed=2)
 
 
 def test_stop_is_idempotent_and_frees_the_ports(broker: modemrig.BenchBroker):

@@ -48,6 +48,13 @@ def test_the_default_rig_has_a_slot_for_every_document() -> None:
     assert all(slot.is_virtual for slot in rig.slots)
 
 
+def test_speed_is_that_of_every_virtual_module_and_its_broker(tmp_path: Path) -> None:
+    slot = '[[slot]]\nname = "s"\nport = "virtual:sim7028"\n'
+    assert load_rig(write(tmp_path, slot)).speed == 1.0
+    assert load_rig(write(tmp_path, f"[rig]\nspeed = 20\n{slot}")).speed == 20.0
+    assert load_rig(write(tmp_path, f"[rig]\nspeed = 0.5\n{slot}")).speed == 0.5
+
+
 def test_a_broker_on_the_command_line_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PW", "s3cret")
     assert load_rig(write(tmp_path, WHOLE), "10.0.0.1:1883").broker == BrokerAddress("10.0.0.1", 1883)
@@ -57,6 +64,8 @@ def test_a_broker_on_the_command_line_wins(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
+        ('[rig]\nspeed = 0\n[[slot]]\nname="s"\nport="virtual:sim7028"', 2, ["rig.speed", "factor above 0"]),
+        ('[rig]\nspeed = true\n[[slot]]\nname="s"\nport="virtual:sim7028"', 2, ["rig.speed", "factor above 0"]),
         ('[rig]\nname = "a"\ncolour = 1\n[[slot]]\nname="s"\nport="virtual:sim7028"', 3, ["rig.colour", "unknown key"]),
         ('[[slot]]\nname="s"\nport="virtual:sim7028"\n[other]\nx=1', 4, ["other", "unknown key"]),
         ('[[slot]]\nname="s"\nport="virtual:nosuch"', 3, ["slot.port", "no dialect 'nosuch'", "sim7028"]),

@@ -44,6 +44,7 @@ mod sim7028_transfer;
 #[cfg(feature = "virtual")]
 mod simulation;
 #[cfg(feature = "virtual")]
+mod speed;
 mod strict;
 mod te_session;
 #[cfg(feature = "virtual")]

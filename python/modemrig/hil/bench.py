@@ -40,7 +40,8 @@ class Bench:
     def broker(self) -> RigBroker:
         """The broker; started when it is first asked for."""
         if self._broker is None:
-            self._broker = self._owned.enter_context(start_broker(self.rig.broker, self.log_folder))
+            started = start_broker(self.rig.broker, self.log_folder, self.rig.speed)
+            self._broker = self._owned.enter_context(started)
         return self._broker
 
     def start_broker(self) -> None:
@@ -99,6 +100,7 @@ class Bench:
             identity=slot.identity,
             conditions=slot.conditions,
             signing=slot.signing,
+            speed=self.rig.speed,
             seed=self.rig.slots.index(slot),
         )
         return self._owned.enter_context(module).path

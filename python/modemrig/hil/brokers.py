@@ -107,10 +107,10 @@ class RigBroker:
 
 
 @contextlib.contextmanager
-def start_broker(wanted: str | BrokerAddress, folder: Path) -> Iterator[RigBroker]:
-    """The broker a rig asks for; what was started for it is stopped behind the block."""
+def start_broker(wanted: str | BrokerAddress, folder: Path, speed: float = 1.0) -> Iterator[RigBroker]:
+    """The broker a rig asks for; what was started for it is stopped behind the block. ``speed`` is the bench broker's."""
     if wanted == "bench":
-        with BenchBroker() as bench:
+        with BenchBroker(speed=speed) as bench:
             made = bench.certificates
             yield RigBroker(
                 "bench broker", bench.host, bench.port, bench.tls_port, bench.host, **_pems(made), bench=bench

@@ -183,11 +183,11 @@ impl BrokerCore {
         subscriber.clean = connect.clean_session;
         subscriber.connection = Some(id);
         let resumed = subscriber.resume(now);
+        let patience = self.policy.span(Duration::from_millis(1500 * u64::from(connect.keep_alive)));
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.phase = Phase::Connected;
             connection.client_id.clone_from(&client_id);
             connection.will = connect.will;
-            let patience = Duration::from_millis(1500 * u64::from(connect.keep_alive));
             connection.patience = (!patience.is_zero()).then_some(patience);
             connection.deadline = connection.patience.map(|patience| now + patience);
         }

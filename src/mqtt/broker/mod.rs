@@ -112,7 +112,7 @@ impl BrokerCore {
 
     /// A connection is there; its CONNECT is awaited.
     pub fn accept(&mut self, id: ConnectionId, peer: Peer, now: Instant) {
-        let deadline = now + self.policy.connect_timeout;
+        let deadline = now + self.policy.span(self.policy.connect_timeout);
         self.connections.insert(id, Connection::new(peer, self.policy.max_packet, deadline));
     }
 
@@ -164,7 +164,7 @@ impl BrokerCore {
     /// When `handle_deadline` must be called at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
         let connections = self.connections.values().filter_map(|connection| connection.deadline);
-        let resends = self.policy.resend_after.into_iter().flat_map(|wait| {
+        let resends = self.resend_after().into_iter().flat_map(|wait| {
             let connected = self.subscribers.values().filter(|subscriber| subscriber.connection.is_some());
             connected.filter_map(move |subscriber| subscriber.oldest_sent().map(|sent| sent + wait))
         });
@@ -190,7 +190,7 @@ impl BrokerCore {
             let (id, packet) = entry.remove();
             self.write(id, packet, now);
         }
-        if let Some(limit) = self.policy.resend_after.and_then(|wait| now.checked_sub(wait)) {
+        if let Some(limit) = self.resend_after().and_then(|wait| now.checked_sub(wait)) {
             self.resend(limit, now);
         }
     }
@@ -230,6 +230,10 @@ impl BrokerCore {
     /// Messages lost because a session's queue was full.
     pub fn lost(&self) -> u64 {
         self.subscribers.values().map(|subscriber| subscriber.lost).sum()
+    }
+
+    fn resend_after(&self) -> Option<Duration> {
+        self.policy.resend_after.map(|wait| self.policy.span(wait))
     }
 
     fn resend(&mut self, limit: Instant, now: Instant) {
@@ -294,7 +298,7 @@ impl BrokerCore {
         match self.policy.ack_action(packet.kind(), &connection.client_id) {
             None => self.write(id, packet, now),
             Some(AckAction::Drop) => self.mute_without_connack(id, &packet),
-            Some(AckAction::Delay(wait)) => self.hold_back(id, packet, now + wait),
+            Some(AckAction::Delay(wait)) => self.hold_back(id, packet, now + self.policy.span(wait)),
         }
     }
 

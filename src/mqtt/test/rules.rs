@@ -3,10 +3,13 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::mqtt::AckAction;
+use crate::mqtt::AckRule;
 use crate::mqtt::BrokerCore;
 use crate::mqtt::Connect;
 use crate::mqtt::ConnectionId;
 use crate::mqtt::Decoder;
+use crate::mqtt::Kind;
 use crate::mqtt::Level;
 use crate::mqtt::Output;
 use crate::mqtt::Packet;
@@ -186,6 +189,35 @@ fn a_connection_without_connect_is_ended_in_time() {
     raw.now += Duration::from_secs(3);
     raw.core.handle_deadline(raw.now);
     assert!(raw.answer(id, Level::V31).closed);
+}
+
+#[test]
+fn speed_shortens_every_span_of_the_broker() {
+    for (speed, factor) in [(1.0, 1), (20.0, 20), (0.0, 1), (f64::NAN, 1)] {
+        let held = AckRule {
+            kind: Kind::Pingresp,
+            client_id: None,
+            action: AckAction::Delay(Duration::from_secs(8)),
+            times: Some(1),
+        };
+        let resend_after = Some(Duration::from_secs(40));
+        let mut raw = Raw::new(Policy { speed, ack_rules: vec![held], resend_after, ..Policy::default() });
+        let due = |raw: &Raw| raw.core.next_deadline().map(|at| at - raw.now);
+        let scaled = |seconds: u64| Some(Duration::from_secs(seconds) / factor);
+        let id = raw.open();
+        assert_eq!(scaled(30), due(&raw), "patience before CONNECT");
+        let Packet::Connect(connect) = connect(Level::V31, "c", true) else { unreachable!() };
+        raw.say(id, Level::V31, &Packet::Connect(Connect { keep_alive: 60, ..connect }));
+        assert_eq!(scaled(90), due(&raw), "one and a half keep-alives");
+        raw.say(id, Level::V31, &Packet::Pingreq);
+        assert_eq!(scaled(8), due(&raw), "an acknowledgement that is held back");
+        raw.now = raw.core.next_deadline().expect("a deadline");
+        raw.core.handle_deadline(raw.now);
+        assert_eq!(vec![Packet::Pingresp], raw.answer(id, Level::V31).packets);
+        raw.say(id, Level::V31, &subscribe("t", Qos::AtLeastOnce));
+        raw.core.publish("t", b"x", Qos::AtLeastOnce, false, raw.now);
+        assert_eq!(scaled(40), due(&raw), "a message that is not acknowledged");
+    }
 }
 
 #[test]

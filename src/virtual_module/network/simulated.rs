@@ -78,10 +78,10 @@ enum Attempt {
 }
 
 impl SimulatedNetwork {
-    /// A network with a broker that nobody has spoken to.
-    pub(in crate::virtual_module) fn new(now: Instant) -> SimulatedNetwork {
+    /// A network with a broker that nobody has spoken to, its timers as fast as the module's.
+    pub(in crate::virtual_module) fn new(speed: f64, now: Instant) -> SimulatedNetwork {
         SimulatedNetwork {
-            broker: BrokerCore::new(Policy::default(), now),
+            broker: BrokerCore::new(Policy { speed, ..Policy::default() }, now),
             ways: VecDeque::new(),
             now,
             pipes: BTreeMap::new(),
