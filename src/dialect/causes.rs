@@ -13,8 +13,9 @@ use crate::dialect::schema::Dialect;
 pub struct Cause {
     /// What has to happen.
     pub cause: Option<String>,
-    /// The script that makes it happen (`tests/rust/codes.rs`).
-    pub test: Option<String>,
+    /// The scripts that make it happen, one for each way there (`tests/rust/codes.rs`).
+    #[serde(default)]
+    pub tests: Vec<String>,
     /// Why nothing leads there.
     pub unreachable: Option<String>,
 }

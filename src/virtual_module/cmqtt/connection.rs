@@ -134,7 +134,10 @@ impl Cmqtt {
                 LostBy::PeerClosed | LostBy::PeerReset => self.disconnected(device, err::OK),
                 _ => self.disconnected(device, err::DISCONNECT),
             },
-            LinkEvent::Lost(_) if self.awaits() == Some(CONNECT) => self.connect_failed(device, err::CLOSED_BY_SERVER),
+            LinkEvent::Lost(by) if self.awaits() == Some(CONNECT) => match by {
+                LostBy::PeerClosed | LostBy::PeerReset => self.connect_failed(device, err::CLOSED_BY_SERVER),
+                _ => self.connect_failed(device, err::SEND),
+            },
             LinkEvent::Lost(by) => {
                 let (code, cause) = match by {
                     LostBy::PeerClosed => (err::CLOSED_BY_SERVER, cause::CLOSED),

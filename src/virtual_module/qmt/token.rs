@@ -54,7 +54,7 @@ impl Qmt {
         if device.links.is_asking() {
             return Answer::Refused(Refusal::State);
         }
-        if !device.radio.activate(1) {
+        if !device.activate(1) {
             self.token_answered(device, Err(ExchangeFault::NotConnected));
             return Answer::Accepted;
         }
