@@ -2,6 +2,8 @@
 //! between, on all five modules in simulated time. No panic, no endless loop, no echo of a quotation mark that eats the
 //! line for ever: behind it `AT` is answered `OK`.
 
+use std::time::Duration;
+
 use modemrig::dialect::catalogue;
 use modemrig::dialect::schema::Command;
 use modemrig::dialect::schema::Dialect;
@@ -39,6 +41,25 @@ fn whatever_a_host_types_the_module_answers_at_afterwards() {
     });
 }
 
+/// Whatever the host and the network do, a seed and a script decide every byte of the module.
+#[test]
+fn the_same_seed_and_the_same_script_give_the_same_bytes() {
+    let said = |dialect: &'static Dialect, seed: u64| {
+        let mut random = Random::new(seed);
+        let faults = vec!["noise:direction=out,percent=1".into()];
+        let options = VirtualOptions { seed, faults, ..VirtualOptions::new(dialect.id.as_str()) };
+        let mut module = SimulatedModule::new(&options).expect("a built-in dialect");
+        (0..ACTS).flat_map(|_| act(dialect, &mut random, &mut module, &mut Vec::new())).collect::<Vec<u8>>()
+    };
+    for dialect in catalogue().dialects() {
+        for seed in 0..3 {
+            let first = said(dialect, seed);
+            assert!(first.len() > ACTS, "{}: hardly a word", dialect.id);
+            assert!(first == said(dialect, seed), "{}, seed {seed}", dialect.id);
+        }
+    }
+}
+
 /// Answers how often a client of the module was connected.
 fn torment(dialect: &'static Dialect, seed: u64) -> usize {
     let mut random = Random::new(seed * 31 + 7);
@@ -69,7 +90,8 @@ fn torment(dialect: &'static Dialect, seed: u64) -> usize {
     panic!("{}, seed {seed}: AT was answered {said:?}; the last lines: {tail:?}", dialect.id);
 }
 
-fn act(dialect: &Dialect, random: &mut Random, module: &mut SimulatedModule, script: &mut Vec<String>) {
+/// Something happens to the module; what it said.
+fn act(dialect: &Dialect, random: &mut Random, module: &mut SimulatedModule, script: &mut Vec<String>) -> Vec<u8> {
     match random.below(24) {
         0 => {
             let noise: Vec<u8> = (0..random.below(60)).map(|_| random.next() as u8).collect();
@@ -110,11 +132,11 @@ fn act(dialect: &Dialect, random: &mut Random, module: &mut SimulatedModule, scr
             let now = network.now();
             network.broker.publish(random.pick::<&str>(&["a", "topic/example", "ü\"\r\n"]), &payload, qos, false, now);
         }
-        6 | 7 => drop(module.after(random.below(30_000) as f64 / 1000.0)),
+        6 | 7 => module.advance(Duration::from_millis(random.below(30_000) as u64)),
         8 => {
             for line in connect_lines(dialect) {
                 typed(random, module, script, line, 60);
-                module.after(3.0);
+                module.advance(Duration::from_secs(3));
             }
         }
         9..=14 => example(dialect, random, module, script),
@@ -125,7 +147,7 @@ fn act(dialect: &Dialect, random: &mut Random, module: &mut SimulatedModule, scr
             typed(random, module, script, &line, 12);
         }
     }
-    module.take_output();
+    module.take_output()
 }
 
 /// What brings the first client to a broker.
@@ -150,7 +172,7 @@ fn example(dialect: &Dialect, random: &mut Random, module: &mut SimulatedModule,
             host(module, script, payload.as_bytes());
             host(module, script, b"\x1a");
         }
-        module.after(1.0);
+        module.advance(Duration::from_secs(1));
     }
 }
 
@@ -175,7 +197,7 @@ fn typed(random: &mut Random, module: &mut SimulatedModule, script: &mut Vec<Str
     for piece in random.pieces(&bytes) {
         host(module, script, piece);
     }
-    module.after(random.below(1500) as f64 / 1000.0);
+    module.advance(Duration::from_millis(random.below(1500) as u64));
 }
 
 fn host(module: &mut SimulatedModule, script: &mut Vec<String>, bytes: &[u8]) {
