@@ -298,6 +298,9 @@ const SCRIPTS: &[(&str, Script)] = &[
         p.sim_connected().typed("AT+CMQTTSUB=0,1,1", b"t")
     }),
     ("sim_utf8", |p| p.sim_connected().typed("AT+CMQTTTOPIC=0,2", b"\xff\xfe")),
+    ("sim_utf8_payload", |p| p.sim_connected().typed("AT+CMQTTPAYLOAD=0,2", b"\xff\xfe")),
+    ("sim_utf8_will", |p| p.acquired().typed("AT+CMQTTWILLTOPIC=0,2", b"\xff\xfe")),
+    ("sim_utf8_last_words", |p| p.acquired().typed("AT+CMQTTWILLMSG=0,2,0", b"\xff\xfe")),
     ("sim_refused", |p| p.way(Way::Refused).sim_connected()),
     ("sim_start", |p| p.set(without_pdp()).say("AT+CMQTTSTART")),
     ("sim_network", |p| p.acquired().set(without_network()).say(SIM_CONNECT)),
@@ -305,6 +308,9 @@ const SCRIPTS: &[(&str, Script)] = &[
     ("sim_offline", |p| p.acquired().typed("AT+CMQTTTOPIC=0,1", b"t").say("AT+CMQTTPUB=0,1,60")),
     ("sim_offline_subscription", |p| p.acquired().typed("AT+CMQTTSUB=0,1,1", b"t")),
     ("sim_topic", |p| p.sim_connected().typed("AT+CMQTTTOPIC=0,1", b"#").say("AT+CMQTTPUB=0,1,60")),
+    ("sim_will", |p| {
+        p.acquired().typed("AT+CMQTTWILLTOPIC=0,1", b"#").typed("AT+CMQTTWILLMSG=0,2,0", b"hi").say(SIM_CONNECT)
+    }),
     ("sim_busy", |p| p.lose(Kind::Puback).sim_connected().sim_published().sim_published()),
     ("sim_connected_release", |p| p.sim_connected().say("AT+CMQTTREL=0")),
     ("sim_unsent", |p| p.sim_connected().unwritable().sim_published()),
@@ -387,7 +393,8 @@ fn line_of(table: &str, code: &str) -> Vec<String> {
     match (name, param) {
         ("CMQTT", _) => {
             // Not +CMQTTCONNLOST, whose numbers mean something else.
-            let verbs = ["ACCQ", "REL", "TOPIC", "PAYLOAD", "CONNECT", "DISC", "PUB", "SUB", "UNSUB"];
+            let verbs =
+                ["ACCQ", "REL", "WILLTOPIC", "WILLMSG", "TOPIC", "PAYLOAD", "CONNECT", "DISC", "PUB", "SUB", "UNSUB"];
             let services = ["START", "STOP"].map(|verb| format!("+CMQTT{verb}: {code}\r\n"));
             verbs.iter().map(|verb| format!("+CMQTT{verb}: 0,{code}\r\n")).chain(services).collect()
         }
