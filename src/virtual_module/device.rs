@@ -91,7 +91,8 @@ pub(super) enum Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Power {
     Restart,
-    Off,
+    /// It says this last, or nothing.
+    Off(Option<&'static str>),
 }
 
 /// Why a command is refused; the numbers are those of 3GPP TS 27.007 (decision 41).

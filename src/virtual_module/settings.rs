@@ -64,7 +64,8 @@ impl Settings {
             line.extend_from_slice(format!("\"{key}\"").as_bytes());
             first = false;
         }
-        let own_index = call.variant.params.first();
+        // As `split` has it: a setting with one parameter has no index.
+        let own_index = call.variant.params.first().filter(|_| call.variant.params.len() > 1);
         for name in self.shown(call.command, call.variant_name, call.variant, names, index) {
             if !first {
                 line.push(b',');

@@ -73,6 +73,7 @@ mod virtual_network;
 #[cfg(feature = "virtual")]
 mod virtual_qmt;
 #[cfg(feature = "virtual")]
+mod virtual_surroundings;
 mod virtual_tls;
 #[cfg(feature = "virtual")]
 mod virtual_tls_contexts;

@@ -227,19 +227,6 @@ fn every_test_form_of_every_document_is_answered_literally() {
 }
 
 #[test]
-fn two_hundred_commands_that_nobody_catalogued_get_error() {
-    for dialect in catalogue().dialects() {
-        let mut host = Host::on(&dialect.id);
-        for number in 0..200 {
-            let name = format!("AT+{}{number}", ["QHTTP", "CIP", "QI", "CMGS", "XYZ"][number % 5]);
-            let line = [format!("{name}=1"), format!("{name}?"), format!("{name}=?"), name][number % 4].clone();
-            assert!(dialect.entry(line.trim_end_matches(['=', '?', '1'])).is_none());
-            host.refused(&line);
-        }
-    }
-}
-
-#[test]
 fn a_restart_ends_every_client_and_every_setting() {
     let mut host = Host::faster(ECX, 20.0);
     host.ok("AT+QMTCFG=\"version\",0,4");

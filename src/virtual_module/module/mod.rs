@@ -206,6 +206,10 @@ impl Module {
                 self.power = Some(Power::Restart);
             }
             if let Some(power) = self.power.take() {
+                if let Power::Off(Some(farewell)) = power {
+                    self.device.replies.session.urc(farewell.as_bytes());
+                    self.speak();
+                }
                 return self.switch(power);
             }
             // A reply may have freed commands that the session kept.
@@ -420,7 +424,7 @@ impl Module {
     fn supply(&mut self, supply: Supply) {
         match supply {
             Supply::Off => {
-                self.switch(Power::Off);
+                self.switch(Power::Off(None));
                 self.state = State::Unsupplied;
             }
             Supply::On if !matches!(self.state, State::Off | State::Unsupplied) => {}
@@ -429,7 +433,7 @@ impl Module {
                 self.boot();
             }
             Supply::Cycle => {
-                self.switch(Power::Off);
+                self.switch(Power::Off(None));
                 self.device.supply();
                 self.boot();
             }
@@ -453,7 +457,7 @@ impl Module {
         self.late = None;
         match power {
             Power::Restart => self.boot(),
-            Power::Off => self.state = State::Off,
+            Power::Off(_) => self.state = State::Off,
         }
     }
 

@@ -64,7 +64,7 @@ impl Surroundings {
         device.forget_settings();
         device.radio = radio::Radio::default();
         device.search();
-        self.port.restore(device);
+        self.port.start(device);
     }
 
     /// What a module says when it has started.

@@ -2,6 +2,7 @@
 
 use crate::dialect::Matched;
 use crate::dialect::Value;
+use crate::dialect::schema::Family;
 use crate::virtual_module::conditions::Conditions;
 use crate::virtual_module::conditions::Registration;
 use crate::virtual_module::conditions::Sim;
@@ -107,11 +108,23 @@ fn write(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) -> 
             None => device.replies.info("+QLTS: \"\""),
         },
         "AT+CRESET" => return Answer::Power(Power::Restart),
-        "AT+QPOWD" | "AT+CPOF" => return Answer::Power(Power::Off),
+        "AT+QPOWD" | "AT+CPOF" => {
+            // Switched off at once it has no time for a word.
+            let in_good_order = number("n") != Some(0);
+            return Answer::Power(Power::Off(in_good_order.then(|| farewell(device))));
+        }
         // Registration reports, name servers: kept and given back.
         _ => return device.query_or_store(call),
     }
     Answer::Done
+}
+
+/// What the makers' AT manuals let a module say last.
+fn farewell(device: &Device) -> &'static str {
+    match device.dialect.family {
+        Family::Qmt => "POWERED DOWN",
+        Family::Cmqtt => "NORMAL POWER DOWN",
+    }
 }
 
 fn functionality(device: &mut Device, service: &mut dyn Service, level: i64, restarts: bool) -> Answer {
@@ -242,14 +255,17 @@ fn seconds(text: &[u8]) -> Option<u64> {
     }
     let (year, month, day) = (field(0)?, field(3)?, field(6)?);
     let (hour, minute, second) = (field(9)?, field(12)?, field(15)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
     let zone = match text.get(17..) {
         None | Some("") => 0,
-        Some(quarters) => quarters.parse::<i64>().ok()?,
+        Some(quarters) if quarters.len() == 3 && quarters.starts_with(['+', '-']) => quarters.parse::<i64>().ok()?,
+        Some(_) => return None,
     };
     let year = if year >= 70 { 1900 + year } else { 2000 + year };
+    // A day that the calendar has not comes back as another one.
+    let is_day = (1..=12).contains(&month) && date(days(year, month, day)) == (year, month, day);
+    if !is_day || hour > 23 || minute > 59 || second > 59 || !(-96..=96).contains(&zone) {
+        return None;
+    }
     let local = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
     u64::try_from(local - zone * 900).ok()
 }
@@ -287,7 +303,16 @@ mod tests {
         assert_eq!(Some(1_700_000_000), seconds(b"23/11/14,22:13:20+00"));
         assert_eq!(Some(1_700_000_000), seconds(b"23/11/15,06:13:20+32"));
         assert_eq!(None, seconds(b"23/13/15,06:13:20"));
-        for wrong in ["nonsense nonsense", "", "23", "23/11/15,06", "é3/11/15,06:13:20"] {
+        for wrong in [
+            "23/02/29,00:00:00",
+            "23/11/15,06:13:20+97",
+            "23/11/15,06:13:20 +8",
+            "nonsense nonsense",
+            "",
+            "23",
+            "23/11/15,06",
+            "é3/11/15,06:13:20",
+        ] {
             assert_eq!(None, seconds(wrong.as_bytes()), "{wrong}");
         }
     }

@@ -13,10 +13,12 @@ struct Profile {
     verbose: bool,
     quiet: bool,
     cmee: i64,
+    /// The speed of the line, where one was stored; only a start takes it over.
+    rate: Option<i64>,
 }
 
 /// As the factory set it (V.250: echo on, words, shown).
-const FACTORY: Profile = Profile { echo: true, verbose: true, quiet: false, cmee: 0 };
+const FACTORY: Profile = Profile { echo: true, verbose: true, quiet: false, cmee: 0, rate: None };
 
 /// Settings of the port.
 #[derive(Debug)]
@@ -59,7 +61,8 @@ impl Port {
                 let session = &device.replies.session;
                 let (echo, verbose) = (session.echo(), session.verbose());
                 let cmee = device.setting_int("AT+CMEE", "write", "n", 0).unwrap_or_default();
-                self.stored = Profile { echo, verbose, quiet: self.quiet, cmee };
+                let rate = device.setting_int("AT+IPR", "write", "rate", 0);
+                self.stored = Profile { echo, verbose, quiet: self.quiet, cmee, rate };
             }
             _ => return device.query_or_store(matched),
         }
@@ -69,6 +72,14 @@ impl Port {
     /// Back to the stored profile.
     pub(super) fn restore(&mut self, device: &mut Device) {
         self.apply(device, self.stored);
+    }
+
+    /// What a start finds: the stored profile, and the speed stored with it.
+    pub(super) fn start(&mut self, device: &mut Device) {
+        self.restore(device);
+        if let Some(rate) = self.stored.rate {
+            device.settings_mut("AT+IPR").set("write", "rate", 0, Value::Int(rate));
+        }
     }
 
     fn apply(&mut self, device: &mut Device, profile: Profile) {
