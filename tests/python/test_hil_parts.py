@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 import modemrig
 from modemrig.hil.bench import Bench
-from modemrig.hil.brokers import RigBroker
+from modemrig.hil.brokers import RigBroker, start_broker
 from modemrig.hil.examples import Plan, Received, is_mutual, prepare, upload_checksum, uses_tls
+from modemrig.hil.peer import Peer
 from modemrig.hil.wire import Line, differences, same
 from modemrig.rig import BrokerAddress, Rig, RigError, Slot
 
@@ -174,3 +176,15 @@ def test_the_link_at_the_top_is_the_packaged_suite() -> None:
     checkout = Path(__file__).parents[2]
     assert (checkout / "hil").is_symlink()
     assert (checkout / "hil").resolve() == checkout / "python" / "modemrig" / "hil"
+
+
+def test_the_peer_of_a_fast_rig_stays_connected(tmp_path: Path) -> None:
+    # At 200 times the patience with a keep-alive of 60 s is less than half a second.
+    with start_broker("bench", tmp_path, 200.0) as broker, Peer(broker, "idle") as peer:
+        assert broker.bench is not None
+        until = time.monotonic() + 2.0
+        while time.monotonic() < until and not broker.bench.violations():
+            time.sleep(0.02)
+        assert broker.bench.violations() == []
+        assert broker.bench.connected == ["idle"]
+        assert peer.received.empty()

@@ -57,6 +57,8 @@ mod virtual_clouds;
 #[cfg(feature = "virtual")]
 mod virtual_cmqtt;
 #[cfg(feature = "virtual")]
+mod virtual_commands;
+#[cfg(feature = "virtual")]
 mod virtual_conditions;
 #[cfg(feature = "virtual")]
 mod virtual_examples;
