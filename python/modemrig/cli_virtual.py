@@ -45,7 +45,7 @@ def add_virtual(commands: Any) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of whatever is random (default 0)")
     for word, what in (
-        ("--condition", "what is around it: registration=denied, registration_delay_s=20, rssi=9, dns=no, …"),
+        ("--condition", _conditions_help()),
         ("--identity", "what it says of itself: imei=…, model=…, revision=…, imsi=…, iccid=…"),
         ("--signing", "how it signs for cloud platforms: method=sha1, timestamp=no, lifetime_s=3600"),
     ):
@@ -61,6 +61,13 @@ def add_virtual(commands: Any) -> None:
         "--control",
         metavar="PATH",
         help="make a socket for 'modemrig control' (PATH-1, PATH-2, … with --count), or 127.0.0.1:PORT",
+    )
+
+
+def _conditions_help() -> str:
+    return (
+        "what is around it: registration=home|roaming|denied|searching, registration_delay_s=20, rssi=9, ber=unknown, "
+        "network_time=no, clock_error_s=3600, sim=ready|absent|pin_required, pdp=no, dns=no"
     )
 
 
@@ -213,6 +220,7 @@ def add_control(commands: Any) -> None:
 def _control(options: argparse.Namespace) -> int:
     import json
 
+    from modemrig.conditions import as_word
     from modemrig.control import ask
 
     answer = ask(options.path, [options.action, *options.words])
@@ -221,7 +229,7 @@ def _control(options: argparse.Namespace) -> int:
         return 0
     for key, value in answer.items():
         if key == "conditions":
-            print("\n".join(f"{name:20} {each}" for name, each in value.items()))
+            print("\n".join(f"{name:20} {as_word(each)}" for name, each in value.items()))
         elif key != "faults":
             print(f"{key:20} {value}")
     for row in answer["faults"]:

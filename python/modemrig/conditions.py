@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from modemrig.errors import BadValue
 
-__all__ = ["CloudSigning", "Conditions", "VirtualIdentity", "changed"]
+__all__ = ["CloudSigning", "Conditions", "VirtualIdentity", "as_word", "changed"]
 
 Registration = Literal["home", "roaming", "denied", "searching"]
 Sim = Literal["ready", "absent", "pin_required"]
@@ -38,6 +38,9 @@ class Conditions:
     dns: bool = True
     """Whether names are resolved."""
 
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+
 
 @dataclass(frozen=True, slots=True)
 class VirtualIdentity:
@@ -66,6 +69,25 @@ class CloudSigning:
     lifetime_s: int = 365 * 86_400
     """How long a token for OneNET holds, in seconds."""
 
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+
+
+_RANGES = {
+    "rssi": (0, 31),
+    "ber": (0, 7),
+    "clock_error_s": (-4_000_000_000, 4_000_000_000),
+    "lifetime_s": (1, 4_000_000_000),
+}
+"""Numbers that more than a look at their type decides about."""
+
+
+def _check_ranges(values: object) -> None:
+    for name, (least, most) in _RANGES.items():
+        value = getattr(values, name, None)
+        if isinstance(value, int) and not least <= value <= most:
+            raise BadValue(f"{name} {value}: {least} to {most}")
+
 
 T = TypeVar("T", Conditions, VirtualIdentity, CloudSigning)
 
@@ -87,9 +109,16 @@ def changed(values: T, changes: Mapping[str, Any]) -> T:
     return replace(values, **{name: _read(name, value, known) for name, value in changes.items()})
 
 
+def as_word(value: Any) -> str:
+    """A value as ``changed`` reads it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "unknown" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _read(name: str, value: Any, known: Mapping[str, Any]) -> Any:
     if name not in known:
-        raise BadValue(f"there is no {name!r}; there are {', '.join(known)}")
+        raise BadValue(f"there is no value {name!r} here; there are {', '.join(known)}")
     if name in _CHOICES:
         if value not in _CHOICES[name]:
             raise BadValue(f"{name} {value!r}: one of {', '.join(_CHOICES[name])}")

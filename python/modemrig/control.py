@@ -170,8 +170,9 @@ def ask(path: str, words: list[str]) -> dict[str, Any]:
             connection.sendall(json.dumps(words).encode() + b"\n")
             answer = json.loads(_line(connection))
         except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise PortMissing(
-                f"no virtual module answers at {path}: {error}; 'modemrig virtual … --control {path}' makes one"
+                f"no virtual module answers at {path}: {reason}; 'modemrig virtual … --control {path}' makes one"
             ) from None
     if "error" in answer:
         raise BadValue(answer["error"])

@@ -94,6 +94,10 @@ class VirtualModule:
             BadValue: there is no such quirk or fault, or not with this parameter; a value of the identity or of the
                 conditions is out of its range.
         """
+        if not 0 <= seed < 2**64:
+            raise BadValue(f"seed {seed}: a whole number from 0 to 2**64 - 1")
+        if baud is not None and not 0 < baud < 2**32:
+            raise BadValue(f"baud {baud}: bits per second, above 0 and below 2**32")
         self.dialect = dialect
         """The dialect it speaks."""
         self._conditions = conditions or Conditions()

@@ -19,14 +19,17 @@ pub fn wall() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+/// A span that nobody waits for; the most that is added to a moment, which has an end of its own.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// How much faster than documented time passes in a module.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Speed(f64);
 
 impl Speed {
-    /// A factor above 0; 1 is as documented. `None` for anything that is no such number.
+    /// A factor from a millionth to a million; 1 is as documented. `None` for anything else.
     pub fn new(factor: f64) -> Option<Speed> {
-        (factor.is_finite() && factor > 0.0).then_some(Speed(factor))
+        (1e-6..=1e6).contains(&factor).then_some(Speed(factor))
     }
 
     /// The factor.
@@ -36,8 +39,7 @@ impl Speed {
 
     /// The real length of a documented span.
     pub fn span(self, documented: Duration) -> Duration {
-        // A span that f64 cannot carry is one nobody waits for.
-        Duration::try_from_secs_f64(documented.as_secs_f64() / self.0).unwrap_or(Duration::MAX)
+        Duration::try_from_secs_f64(documented.as_secs_f64() / self.0).unwrap_or(FOREVER).min(FOREVER)
     }
 
     /// The same for whole seconds, as settings give them.
@@ -54,6 +56,9 @@ mod tests {
     fn spans_shrink_with_speed_and_nonsense_is_refused() {
         let speed = Speed::new(20.0).expect("a factor");
         assert_eq!(Duration::from_millis(250), speed.seconds(5));
+        let slow = Speed::new(1e-6).expect("a factor");
+        assert_eq!(FOREVER, slow.seconds(u64::from(u32::MAX)));
+        assert!(now().checked_add(FOREVER).is_some());
         assert_eq!(None, Speed::new(0.0));
         assert_eq!(None, Speed::new(f64::NAN));
     }

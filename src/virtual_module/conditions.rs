@@ -52,6 +52,9 @@ impl Conditions {
         match self {
             Conditions { rssi: Some(rssi @ 32..), .. } => Some(format!("rssi {rssi}: 0 to 31, or unknown")),
             Conditions { ber: Some(ber @ 8..), .. } => Some(format!("ber {ber}: 0 to 7, or unknown")),
+            Conditions { clock_error_s: error, .. } if error.unsigned_abs() > 4_000_000_000 => {
+                Some(format!("clock_error_s {error}: -4000000000 to 4000000000"))
+            }
             _ => None,
         }
     }

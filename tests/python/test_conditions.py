@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import modemrig
+from modemrig.cli import main
 from modemrig.control import ControlSocket, ask
 from modemrig.rig import RigError, load_rig
 
@@ -23,6 +26,46 @@ def test_conditions_at_the_start_and_while_it_runs():
             with pytest.raises(modemrig.BadValue):
                 module.set_conditions(**wrong)
         assert module.conditions.registration == "roaming", "a refused change changes nothing"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "rssi=300",
+        "rssi=-1",
+        "ber=8",
+        f"clock_error_s={10**30}",
+        "registration_delay_s=nan",
+        f"registration_delay_s={10**400}",
+    ],
+)
+def test_a_number_out_of_its_range_is_one_line_and_no_traceback(wrong: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["virtual", "sim7028", "--condition", wrong]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"modemrig: {wrong.partition('=')[0]} ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seed": -1}, {"seed": 2**64}, {"baud": 2**32}, {"baud": 0}, {"speed": 0}, {"speed": 1e9}]
+)
+def test_a_module_does_not_start_with_a_number_that_makes_no_sense(wrong: dict[str, Any]):
+    with pytest.raises(modemrig.BadValue, match=next(iter(wrong))):
+        modemrig.VirtualModule("sim7028", **wrong)
+
+
+def test_status_shows_conditions_as_set_takes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with modemrig.VirtualModule("sim7028") as module, ControlSocket(module, str(tmp_path / "ctl")) as control:
+        assert main(["control", control.path, "set", "dns=no", "rssi=unknown"]) == 0
+        capsys.readouterr()
+        assert main(["control", control.path, "status"]) == 0
+        rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+        names = [field.name for field in dataclasses.fields(modemrig.Conditions)]
+        before = module.conditions
+        assert main(["control", control.path, "set", *(f"{name}={rows[name]}" for name in names)]) == 0
+        assert (rows["dns"], rows["rssi"], module.conditions) == ("no", "unknown", before)
+    assert main(["control", control.path, "status"]) == 1
+    assert "Errno" not in capsys.readouterr().err
 
 
 def test_a_module_says_who_it_was_made_to_be():

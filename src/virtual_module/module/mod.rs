@@ -95,7 +95,7 @@ impl Module {
     pub(super) fn build(options: &VirtualOptions, bearer: Box<dyn Bearer>) -> Result<(Module, Identity), Error> {
         let dialect = super::dialect(&options.dialect)?;
         let speed = Speed::new(options.speed)
-            .ok_or_else(|| Error::new(Kind::BadValue, format!("speed {}: a factor above 0", options.speed)))?;
+            .ok_or_else(|| Error::new(Kind::BadValue, format!("speed {}: a factor from 0.000001 to 1000000", options.speed)))?;
         let quirks = Quirks::new(&options.quirks)?;
         let faults = options.faults.iter().map(|text| Fault::parse(text, dialect));
         let faults = faults.collect::<Result<Vec<_>, Error>>()?;
