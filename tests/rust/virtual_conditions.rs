@@ -160,3 +160,104 @@ fn power_is_cut_without_a_word_and_what_is_stored_comes_back() {
         connect(&mut module, quectel);
     });
 }
+
+/// Decision 24: +QMTSTAT n,7; decision 25: CONNLOST 3. Told once, whoever took the network away, and the client can come back.
+#[test]
+fn every_way_to_lose_the_network_is_told_once_and_the_client_comes_back() {
+    type Way = (&'static str, fn(&mut SimulatedModule), fn(&mut SimulatedModule));
+    fn around(module: &mut SimulatedModule, conditions: Conditions) {
+        module.set_conditions(conditions).expect("conditions that can be");
+    }
+    let ways: [Way; 7] = [
+        ("radio off", |m| m.host(b"AT+CFUN=4\r"), |m| m.host(b"AT+CFUN=1\r")),
+        ("minimum", |m| m.host(b"AT+CFUN=0\r"), |m| m.host(b"AT+CFUN=1\r")),
+        ("detached", |m| m.host(b"AT+CGATT=0\r"), |m| m.host(b"AT+CGATT=1\r")),
+        ("context off", |m| m.host(b"AT+CGACT=0,1\r"), |m| m.host(b"AT+CGACT=1,1\r")),
+        (
+            "card gone",
+            |m| around(m, Conditions { sim: Sim::Absent, ..Conditions::default() }),
+            |m| around(m, Conditions::default()),
+        ),
+        (
+            "denied",
+            |m| around(m, Conditions { registration: Registration::Denied, ..Conditions::default() }),
+            |m| around(m, Conditions::default()),
+        ),
+        (
+            "no context",
+            |m| around(m, Conditions { pdp: false, ..Conditions::default() }),
+            |m| around(m, Conditions::default()),
+        ),
+    ];
+    everywhere(|dialect, quectel| {
+        for (name, take_away, give_back) in ways {
+            let mut module = module(dialect, Conditions::default());
+            connect(&mut module, quectel);
+            module.take_output();
+            take_away(&mut module);
+            let said = module.after(300.0);
+            let lost = if quectel { "\r\n+QMTSTAT: 0,7\r\n" } else { "\r\n+CMQTTCONNLOST: 0,3\r\n" };
+            assert_eq!(1, said.matches(lost).count(), "{dialect}, {name}: {said:?}");
+            assert_eq!(1, said.matches("\r\n+").count(), "{dialect}, {name}: nothing else is told: {said:?}");
+            let refused = if quectel { "AT+QMTPUBEX=0,0,0,0,\"t\",1" } else { "AT+CMQTTPUB=0,0,60" };
+            assert!(module.ask(refused, 1.0).ends_with("ERROR\r\n"), "{dialect}, {name}");
+            give_back(&mut module);
+            module.after(5.0);
+            match quectel {
+                true => connect(&mut module, true),
+                // It is acquired still (decision 25).
+                false => {
+                    let said = module.ask("AT+CMQTTCONNECT=0,\"tcp://a.example\",60,1", 1.0);
+                    assert!(said.contains("+CMQTTCONNECT: 0,0"), "{dialect}, {name}: {said:?}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn losing_the_network_in_the_middle_of_a_request_or_of_typing_gives_one_result_and_the_port_stays_usable() {
+    everywhere(|dialect, quectel| {
+        let mut module = module(dialect, Conditions::default());
+        connect(&mut module, quectel);
+        let topic = "AT+CMQTTTOPIC=0,3";
+        let forms = [r#"AT+QMTPUBEX=0,1,1,0,"t",3"#, r#"AT+QMTPUB=0,1,1,0,"t",3"#, topic];
+        let asks = |line: &&str| module.ask(line, 0.1).ends_with("> ");
+        assert!(forms.iter().any(asks), "{dialect}: none of them asks for input");
+        let gone = Conditions { registration: Registration::Searching, ..Conditions::default() };
+        module.set_conditions(gone).expect("conditions that can be");
+        let silent = module.after(5.0);
+        assert!(!silent.contains("ERROR"), "{dialect}: {silent:?}");
+        module.host(b"abc");
+        let said = silent + &module.after(300.0);
+        let lost = if quectel { "+QMTSTAT: 0,7" } else { "+CMQTTCONNLOST: 0,3" };
+        assert_eq!(1, said.matches(lost).count(), "{dialect}: {said:?}");
+        assert_eq!(
+            1,
+            said.matches("\r\nERROR\r\n").count() + said.matches("\r\nOK\r\n").count(),
+            "{dialect}: {said:?}"
+        );
+        assert_eq!("\r\nOK\r\n", module.ask("AT", 0.1), "{dialect}");
+    });
+}
+
+#[test]
+fn power_that_goes_while_typing_or_starting_leaves_nothing_half_done() {
+    everywhere(|dialect, quectel| {
+        let mut module = module(dialect, Conditions::default());
+        module.ask("AT&W", 0.1);
+        let upload = if quectel { "AT+QFUPL=\"UFS:half.pem\",9" } else { "AT+CCERTDOWN=\"half.pem\",9" };
+        module.ask(upload, 0.1);
+        module.host(b"1234");
+        for _ in 0..3 {
+            module.power_cycle().expect("a running module");
+            module.host(b"AT+CM");
+            module.after(0.5);
+        }
+        let boot = if quectel { "\r\nRDY\r\n" } else { "\r\n*ATREADY: 1\r\n" };
+        assert_eq!(boot, module.after(60.0), "{dialect}: it started once");
+        assert_eq!("\r\nOK\r\n", module.ask("AT", 0.1), "{dialect}: what was typed before is gone");
+        let list = module.ask(if quectel { "AT+QFLST" } else { "AT+CCERTLIST" }, 0.1);
+        assert!(!list.contains("half"), "{dialect}: {list:?}");
+    });
+}
