@@ -52,7 +52,9 @@ impl Identity {
             Family::Cmqtt => "SIMCOM INCORPORATED",
         };
         for (name, text) in [("model", &wishes.model), ("revision", &wishes.revision)] {
-            if text.as_ref().is_some_and(|text| text.is_empty() || !text.chars().all(|c| (' '..='~').contains(&c))) {
+            if let Some(text) = text
+                && (text.is_empty() || !text.chars().all(|c| (' '..='~').contains(&c)))
+            {
                 return Err(format!("a {name} is printable ASCII, not {text:?}"));
             }
         }
@@ -165,7 +167,8 @@ mod tests {
             IdentityOptions { imsi: some("12345"), ..IdentityOptions::default() },
             IdentityOptions { iccid: some("89860012345678901230"), ..IdentityOptions::default() },
         ] {
-            Identity::new(dialect, &wrong, 0).expect_err("malformed");
+            let told = Identity::new(dialect, &wrong, 0).expect_err("malformed");
+            assert!(!told.contains("Some"), "it is for people: {told}");
         }
     }
 
