@@ -91,6 +91,8 @@ def _virtual(options: argparse.Namespace) -> int:
         options.parser.error(f"say which dialect: {', '.join(modemrig.dialects())}")
     if options.tcp and options.link:
         options.parser.error("--link is for a pseudo-terminal: leave it or --tcp out")
+    if options.count > 1 and (own := {"imei", "imsi", "iccid"} & dict(options.identity).keys()):
+        options.parser.error(f"--identity {min(own)}= is of one module: leave it or --count {options.count} out")
 
     _end_on_signals()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):

@@ -101,6 +101,7 @@ def test_an_error_is_one_line_and_exit_code_1(command: Command, words: tuple[str
         ("virtual",),
         ("virtual", "ecx00u_egx00u", "--count", "0"),
         ("virtual", "ecx00u_egx00u", "--speed", "fast"),
+        ("virtual", "ecx00u_egx00u", "--count", "2", "--identity", "imei=490154203237518"),
         ("identify",),
         ("nonsense",),
         ("ports", "--", "-k", "x"),
