@@ -77,9 +77,9 @@ impl Uart {
         }
     }
 
-    /// The host's speed is this.
+    /// The host's speed is this; 0, the old sign for hanging up, is none.
     pub(super) fn host_has(&mut self, baud: Option<u32>) {
-        self.host = baud;
+        self.host = baud.filter(|baud| *baud > 0);
     }
 
     /// Whether more may be taken from the line.
@@ -189,5 +189,16 @@ mod tests {
         uart.wants(0);
         uart.hear(b"AT", later);
         assert_eq!(b"AT".to_vec(), uart.heard(later + Duration::from_secs(1)), "0 follows the host");
+    }
+
+    #[test]
+    fn a_host_that_hangs_up_with_speed_0_has_no_speed_to_follow() {
+        let now = clock::now();
+        let mut uart = Uart::new(115_200, 1);
+        uart.host_has(Some(0));
+        uart.wants(0);
+        uart.say(b"OK", now);
+        let due = uart.next_deadline().expect("something to say");
+        assert_eq!(b"OK".to_vec(), uart.said(due + TICK));
     }
 }

@@ -54,12 +54,13 @@ impl Wire {
         };
         let mut passed = Vec::with_capacity(bytes.len());
         let held = &mut self.held;
+        let mut closed = false;
         splitter.split(bytes, |kind, packet| {
-            if end == Some(LostBy::PeerClosed) {
+            if closed {
                 return;
             }
             match kind {
-                Some(kind) if way == Way::Out && closes_at(faults, kind) => end = Some(LostBy::PeerClosed),
+                Some(kind) if way == Way::Out && closes_at(faults, kind) => closed = true,
                 Some(Kind::Connack) if way == Way::In => match faults.refusal() {
                     Some(code) => acknowledge(faults, way, Kind::Connack, &[0x20, 2, 0, code], &mut passed, held, now),
                     None => acknowledge(faults, way, Kind::Connack, packet, &mut passed, held, now),
@@ -68,6 +69,9 @@ impl Wire {
                 None => passed.extend(packet),
             }
         });
+        if closed {
+            end = Some(LostBy::PeerClosed);
+        }
         (passed, end)
     }
 
@@ -229,6 +233,8 @@ fn is_long(packet: &[u8], missing: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::virtual_module::clock;
+    use crate::virtual_module::faults::Fault;
 
     /// However a stream is cut, its packets are found and its bytes are kept.
     #[test]
@@ -245,6 +251,20 @@ mod tests {
             }
             assert_eq!(vec![Kind::Connack, Kind::Puback, Kind::Pingresp, Kind::Publish, Kind::Suback], kinds, "{size}");
             assert_eq!(stream, passed, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_link_cut_at_a_byte_passes_what_came_before_however_it_ends() {
+        let dialect = crate::dialect::catalogue().get("lte_standard_a").expect("a dialect");
+        let connack_and_more = [0x20, 2, 0, 0, 0x40, 2, 0, 1];
+        for (how, ended) in [("reset", Some(LostBy::PeerReset)), ("close", Some(LostBy::PeerClosed)), ("silence", None)]
+        {
+            let mut faults = Faults::default();
+            let fault = format!("link_cut:after=4,direction=in,how={how}");
+            faults.inject(Fault::parse(&fault, dialect).expect("a fault"));
+            let (passed, end) = Wire::default().carry(&mut faults, Way::In, &connack_and_more, clock::now());
+            assert_eq!((&connack_and_more[..4], ended), (&passed[..], end), "{how}");
         }
     }
 
