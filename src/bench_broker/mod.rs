@@ -155,8 +155,7 @@ impl BenchBroker {
     }
 
     /// Holds clients to the rules of cloud platforms from now on, and gives Tencent's devices their passwords; `None`: no
-    /// longer. `now`: the broker's calendar, in seconds
-    /// since 1970; `None`: this computer's.
+    /// longer. `now`: the broker's calendar, in seconds since 1970; `None`: this computer's.
     pub fn set_clouds(&self, clouds: Option<Clouds>, now: Option<u64>) {
         let devices = clouds.as_ref().map(|clouds| clouds.tencent.clone()).unwrap_or_default();
         self.tokens.set_holders(Holders { devices, now });

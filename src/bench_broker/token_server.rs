@@ -7,6 +7,7 @@ use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::net::Ipv4Addr;
+use std::net::Shutdown;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
@@ -45,6 +46,8 @@ pub(super) struct TokenServer {
     port: u16,
     holders: Arc<Mutex<Holders>>,
     stopping: Arc<AtomicBool>,
+    /// Who is being served, so that `stop` need not wait for it.
+    served: Arc<Mutex<Option<TcpStream>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -55,17 +58,21 @@ impl TokenServer {
         let port = listener.local_addr()?.port();
         let holders = Arc::new(Mutex::new(Holders::default()));
         let stopping = Arc::new(AtomicBool::new(false));
-        let (shared, stop) = (holders.clone(), stopping.clone());
+        let served = Arc::new(Mutex::new(None));
+        let (shared, stop, client_now) = (holders.clone(), stopping.clone(), served.clone());
         let thread = thread::Builder::new().name("bench-tokens".to_owned()).spawn(move || {
             for client in listener.incoming() {
+                *client_now.lock() = client.as_ref().ok().and_then(|client| client.try_clone().ok());
+                // Looked at behind that: either this sees the stop, or the stop sees the client.
                 if stop.load(Ordering::Acquire) {
                     return;
                 }
                 // A client that breaks off has only itself to tell.
                 let _ = client.and_then(|client| serve(client, &shared));
+                *client_now.lock() = None;
             }
         })?;
-        Ok(TokenServer { port, holders, stopping, thread: Mutex::new(Some(thread)) })
+        Ok(TokenServer { port, holders, stopping, served, thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -80,6 +87,9 @@ impl TokenServer {
     pub(super) fn stop(&self) {
         let Some(thread) = self.thread.lock().take() else { return };
         self.stopping.store(true, Ordering::Release);
+        if let Some(client) = &*self.served.lock() {
+            let _ = client.shutdown(Shutdown::Both); // Fails only for one that is gone.
+        }
         // A connection of our own ends the wait for one.
         let _ = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), PATIENCE);
         let _ = thread.join(); // A panic has been printed where it happened.
@@ -96,8 +106,10 @@ fn serve(mut client: TcpStream, holders: &Mutex<Holders>) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     client.set_write_timeout(Some(PATIENCE))?;
     let mut asked = Vec::new();
+    let end = clock::now() + PATIENCE;
     let (status, answer) = loop {
         match take(&asked) {
+            Taken::More if clock::now() >= end => break refusal(408, "the request takes too long"),
             Taken::More if asked.len() < MOST => {}
             Taken::More | Taken::Malformed(_) if asked.len() >= MOST => break refusal(413, "the request is too large"),
             Taken::More => break refusal(400, "the request is not complete"),
@@ -168,6 +180,7 @@ fn answer(body: &[u8], holders: &Holders) -> (&'static str, Value) {
 fn refusal(status: u16, why: &str) -> (&'static str, Value) {
     let line = match status {
         403 => "403 Forbidden",
+        408 => "408 Request Timeout",
         413 => "413 Content Too Large",
         _ => "400 Bad Request",
     };
@@ -181,7 +194,7 @@ mod tests {
     fn ask(server: &TokenServer, request: &[u8]) -> String {
         let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).expect("it listens");
         client.write_all(request).expect("room");
-        client.shutdown(std::net::Shutdown::Write).expect("open");
+        client.shutdown(Shutdown::Write).expect("open");
         let mut said = String::new();
         client.read_to_string(&mut said).expect("an answer");
         said
@@ -205,5 +218,15 @@ mod tests {
         }
         server.stop();
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).is_err(), "the port is free");
+    }
+
+    #[test]
+    fn a_client_that_says_nothing_does_not_hold_up_the_stop() {
+        let server = TokenServer::start().expect("a free port");
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).expect("it listens");
+        client.write_all(b"POST /token").expect("room");
+        let begun = clock::now();
+        server.stop();
+        assert!(clock::now() - begun < PATIENCE, "it waited for the client");
     }
 }
