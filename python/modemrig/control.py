@@ -12,6 +12,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -108,6 +109,10 @@ class ControlSocket:
         """
         self._module = module
         self._listener, self.path = _listen(path)
+        self._closing = False
+        self._lock = threading.Lock()
+        self._served: socket.socket | None = None
+        """Who is being served, under the lock: `close` does not wait for it."""
         self._thread = threading.Thread(target=self._serve, name="modemrig-control", daemon=True)
         self._thread.start()
 
@@ -117,6 +122,11 @@ class ControlSocket:
             return
         # Closing alone does not wake a thread that waits in accept.
         self._listener.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._closing = True
+            if self._served is not None:
+                with suppress(OSError):  # it is gone
+                    self._served.shutdown(socket.SHUT_RD)
         self._thread.join()
         self._listener.close()
         if _tcp(self.path) is None:
@@ -136,17 +146,25 @@ class ControlSocket:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            with self._lock:
+                if self._closing:
+                    connection.close()
+                    return
+                self._served = connection
             with connection:
                 try:
                     connection.settimeout(_PATIENCE_S)
                     self._one(connection)
                 except OSError:
                     continue  # who asked is gone
+                finally:
+                    with self._lock:
+                        self._served = None
 
     def _one(self, connection: socket.socket) -> None:
         try:
             answer = _answer(self._module, json.loads(_line(connection)))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             answer = {"error": f"a request is one line of JSON: {error}"}
         connection.sendall(json.dumps(answer).encode() + b"\n")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -230,3 +231,19 @@ def test_a_rig_file_gives_a_slot_its_faults(tmp_path: Path):
             assert modem.command("+CSQ").lines
     finally:
         bench.stop()
+
+
+def test_nonsense_and_a_silent_visitor_do_no_harm_to_the_control_socket():
+    with modemrig.VirtualModule(DIALECT) as module:
+        control = ControlSocket(module, "127.0.0.1:0")
+        host, _, port = control.path.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as visitor:
+            visitor.sendall(b"[" * 60_000 + b"\n")
+            assert b"one line of JSON" in visitor.recv(4096)
+        assert ask(control.path, ["list"]) == {"faults": []}
+        with socket.create_connection((host, int(port)), timeout=10) as visitor:
+            visitor.sendall(b"[")
+            close = threading.Thread(target=control.close, daemon=True)
+            close.start()
+            close.join(5)
+            assert not close.is_alive(), "it waits for a visitor who says no more"
