@@ -1,6 +1,7 @@
 //! The catalogue as a text that a person reads: what `modemrig catalogue ID` prints, wrapped to 100 columns.
 //!
-//! Not here: the machine's form (`json.rs`). Driven by the bindings.
+//! Not here: the machine's form (`json.rs`). Driven by the bindings. Longer than 400 lines: one short function for each section
+//! of the text, in its order.
 
 use indexmap::IndexMap;
 

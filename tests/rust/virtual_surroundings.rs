@@ -1,5 +1,5 @@
 //! The commands beside MQTT (decision 42) as V.250 and 3GPP TS 27.007 have a host use them: forms, values, command lines,
-//! power.
+//! power. Longer than 400 lines: most are the tables of lines and answers.
 
 use std::collections::BTreeSet;
 

@@ -94,8 +94,9 @@ impl Module {
     /// The module that these options describe, on this network; and who it says it is.
     pub(super) fn build(options: &VirtualOptions, bearer: Box<dyn Bearer>) -> Result<(Module, Identity), Error> {
         let dialect = super::dialect(&options.dialect)?;
-        let speed = Speed::new(options.speed)
-            .ok_or_else(|| Error::new(Kind::BadValue, format!("speed {}: a factor from 0.000001 to 1000000", options.speed)))?;
+        let speed = Speed::new(options.speed).ok_or_else(|| {
+            Error::new(Kind::BadValue, format!("speed {}: a factor from 0.000001 to 1000000", options.speed))
+        })?;
         let quirks = Quirks::new(&options.quirks)?;
         let faults = options.faults.iter().map(|text| Fault::parse(text, dialect));
         let faults = faults.collect::<Result<Vec<_>, Error>>()?;

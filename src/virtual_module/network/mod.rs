@@ -2,6 +2,9 @@
 //!
 //! It knows no AT: it tells what happened, and the service decides which line that is. Nor does it know sockets: those are
 //! below it, behind [`bearer`].
+//!
+//! Longer than 400 lines: what may become of a link, from dialling to its end, is one state machine. Its parts that stand
+//! alone are the files beside it.
 
 mod bearer;
 mod carry;
