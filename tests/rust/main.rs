@@ -21,6 +21,8 @@ mod layers;
 mod mosquitto;
 #[cfg(feature = "virtual")]
 mod mosquitto_clients;
+#[cfg(feature = "virtual")]
+mod ports;
 mod proto_properties;
 #[cfg(feature = "virtual")]
 mod qmt;

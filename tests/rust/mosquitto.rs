@@ -2,7 +2,6 @@
 //! one misreading of the standard. Skips, saying so, where it is not installed.
 
 use std::io;
-use std::net::TcpListener;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
@@ -29,8 +28,7 @@ struct Mosquitto {
 impl Mosquitto {
     /// None where it is not installed.
     fn start() -> Option<Mosquitto> {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback").port();
+        let port = crate::ports::free_port();
         let programs = ["mosquitto", "/usr/sbin/mosquitto"]; // Debian keeps it outside a user's PATH.
         let process = programs.into_iter().find_map(|program| {
             let mut command = Command::new(program);

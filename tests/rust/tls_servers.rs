@@ -40,6 +40,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::sign::SingleCertAndKey;
 
+use crate::ports::free_port;
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What every server here is called.
@@ -393,8 +395,4 @@ fn folder() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("modemrig-tls-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a port").port()
 }

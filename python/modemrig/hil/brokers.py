@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import random
 import re
 import shutil
 import socket
@@ -20,6 +21,8 @@ from modemrig.clouds import Device
 from modemrig.rig import BrokerAddress, RigError
 
 START_WITHIN_S = 10.0
+_OWN_PORTS = (20_000, 32_000)
+"""Systems give ports from 32768 or 49152 on to who takes any."""
 
 COMPLAINT = re.compile(r"Client (?P<client>.*?) .*(protocol error|malformed|exceeded timeout|invalid)", re.IGNORECASE)
 """How mosquitto ends a client that breaks a rule. One without a name broke none: its TLS handshake failed, or was a look."""
@@ -187,12 +190,14 @@ def _pems(certificates: Certificates) -> dict[str, Any]:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on; held together until all are chosen, so that they differ."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports nobody listens on, and that the system gives to nobody who takes any before the broker has them."""
+    found: list[int] = []
+    for port in random.sample(range(*_OWN_PORTS), 1000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RigError("no free port between {} and {} for mosquitto".format(*_OWN_PORTS))
 
 
 def _await_listening(process: subprocess.Popen[bytes], ports: tuple[int, ...], log: Path) -> None:

@@ -202,10 +202,19 @@ fn locked_by(path: &str) -> Option<u32> {
     let device = fs::metadata(path).ok()?;
     let (major, minor) = (nix::sys::stat::major(device.dev()), nix::sys::stat::minor(device.dev()));
     let file = format!("{major:02x}:{minor:02x}:{}", device.ino());
+    // A list that changes while it is read may miss a row that was there all the time.
+    (0..LOOKS).find_map(|_| locker_of(&file))
+}
+
+/// How often the list of locks is read before a lock counts as not there.
+const LOOKS: usize = 3;
+
+/// The process that holds the `flock` of a file, by the system's list.
+fn locker_of(file: &str) -> Option<u32> {
     // "2: FLOCK  ADVISORY  WRITE 7469 00:1a:4 0 EOF"; who waits for a lock has an arrow before the kind.
     let locks = fs::read_to_string("/proc/locks").ok()?;
     let mut rows = locks.lines().map(|line| line.split_whitespace().collect::<Vec<&str>>());
-    let row = rows.find(|row| row.get(1) == Some(&"FLOCK") && row.get(5) == Some(&file.as_str()))?;
+    let row = rows.find(|row| row.get(1) == Some(&"FLOCK") && row.get(5) == Some(&file))?;
     row.get(4)?.parse().ok()
 }
 

@@ -7,7 +7,6 @@ mod scenarios;
 mod stage;
 mod tap;
 
-use std::net::TcpListener;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
@@ -21,6 +20,8 @@ use modemrig::bench_broker::BenchBroker;
 use modemrig::bench_broker::BenchOptions;
 use modemrig::bench_broker::Certificates;
 use modemrig::virtual_module::clock;
+
+use crate::ports::free_port;
 
 pub use peer::Peer;
 
@@ -105,8 +106,7 @@ impl Mosquitto {
         let (cert, key) =
             (file("cert.pem", &certificates.server_cert_pem), file("key.pem", &certificates.server_key_pem));
         for _ in 0..5 {
-            let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback"));
-            let [port, tls_port] = listeners.map(|listener| listener.local_addr().expect("an address").port());
+            let (port, tls_port) = (free_port(), free_port());
             let text = format!(
                 "user {user}\nallow_anonymous true\npersistence false\nlog_dest file {log}\nlog_type all\n\
                  listener {tls_port} 127.0.0.1\ncafile {ca}\ncertfile {cert}\nkeyfile {key}\nlistener {port} 127.0.0.1\n"
