@@ -252,7 +252,7 @@ class BenchBroker:
         self._add_rule((kind, client_id, None, times))
 
     def delay(self, kind: str, by_s: float, *, client_id: str | None = None, times: int | None = None) -> None:
-        """Send acknowledgements of this kind so much later."""
+        """Send acknowledgements of this kind so much later; ``speed`` shortens that."""
         self._add_rule((kind, client_id, by_s, times))
 
     def behave(self) -> None:

@@ -64,6 +64,7 @@ const EXCHANGES: &[(For, &str, &str)] = &[
     (All, "AT&X", "ERROR"),
     (All, "ATX", "ERROR"),
     (All, "ATS3=13", "ERROR"),
+    (All, "A/", ""),
     (All, "ATD123;", "ERROR"),
     // Identity: TS 27.007 §5
     (Quectel, "ATI", "Quectel|*|Revision: *|OK"),
@@ -414,6 +415,7 @@ fn decision_50_switched_off_it_says_so_is_silent_and_starts_with_its_boot_text()
         assert_eq!(words, said(&mut one, command), "{dialect}");
         assert_eq!("", one.ask("AT", 600.0), "{dialect}: it is off");
         one.power_on().expect("one that is off");
+        assert_eq!("", one.after(1.4), "{dialect}: it takes 1.5 s");
         assert_eq!(format!("\r\n{boot}\r\n"), one.after(5.0), "{dialect}");
         assert_eq!("AT\r\r\nOK\r\n", one.ask("AT", 0.1), "{dialect}: nothing was stored, so it echoes");
         // A command behind it on the line is not carried out.
