@@ -44,6 +44,14 @@ impl Lane {
         self.waiting.drain(..count).collect()
     }
 
+    /// What comes now has another speed than what came at this one; the schedule begins anew behind that.
+    fn go_on_from(&mut self, baud: u32) {
+        if let Some((begun, gone)) = &mut self.begun {
+            let nanos = u128::from(std::mem::take(gone)) * BITS * 1_000_000_000 / u128::from(baud);
+            *begun += Duration::from_nanos(u64::try_from(nanos).unwrap_or_default());
+        }
+    }
+
     fn next_deadline(&self, baud: u32) -> Option<Instant> {
         let (begun, gone) = self.begun.filter(|_| !self.waiting.is_empty())?;
         let in_tick = u128::from(baud) * TICK.as_nanos() / BITS / 1_000_000_000;
@@ -73,7 +81,10 @@ impl Uart {
     /// The speed that AT+IPR wants, 0 for the host's, counts once everything said before is out.
     pub(super) fn wants(&mut self, rate: u32) {
         if self.said.waiting.is_empty() {
-            self.baud = if rate == 0 { self.host.unwrap_or(self.baud) } else { rate };
+            let wanted = if rate == 0 { self.host.unwrap_or(self.baud) } else { rate };
+            if wanted != self.baud {
+                self.heard.go_on_from(std::mem::replace(&mut self.baud, wanted));
+            }
         }
     }
 
@@ -189,6 +200,19 @@ mod tests {
         uart.wants(0);
         uart.hear(b"AT", later);
         assert_eq!(b"AT".to_vec(), uart.heard(later + Duration::from_secs(1)), "0 follows the host");
+    }
+
+    #[test]
+    fn what_is_on_the_line_at_a_slower_speed_does_not_wait_for_what_came_before() {
+        let now = clock::now();
+        let mut uart = Uart::new(115_200, 1);
+        uart.hear(&[b'x'; 11_521], now);
+        let second = now + Duration::from_secs(1);
+        assert_eq!(11_520, uart.heard(second).len());
+        uart.wants(1200);
+        let due = uart.next_deadline().expect("one byte is left");
+        assert!(due - second < Duration::from_millis(10), "{:?}", due - second);
+        assert_eq!(1, uart.heard(due).len());
     }
 
     #[test]

@@ -248,7 +248,8 @@ fn calendar(seconds: u64, style: Style) -> String {
 /// The moment a host writes; years from 70 on are of the last century, as a module without network time shows 1970 or 1980.
 fn seconds(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
-    let field = |from: usize| text.get(from..from + 2)?.parse::<i64>().ok();
+    let digits = |digits: &&str| digits.bytes().all(|digit| digit.is_ascii_digit());
+    let field = |from: usize| text.get(from..from + 2).filter(digits)?.parse::<i64>().ok();
     let separated = [(2, '/'), (5, '/'), (8, ','), (11, ':'), (14, ':')];
     if !separated.iter().all(|(at, mark)| text.get(*at..).is_some_and(|rest| rest.starts_with(*mark))) {
         return None;
@@ -307,6 +308,8 @@ mod tests {
             "23/02/29,00:00:00",
             "23/11/15,06:13:20+97",
             "23/11/15,06:13:20 +8",
+            "23/11/15,-1:13:20",
+            "+3/11/15,06:13:20",
             "nonsense nonsense",
             "",
             "23",
