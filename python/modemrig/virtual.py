@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from types import TracebackType
@@ -101,6 +102,7 @@ class VirtualModule:
         self.dialect = dialect
         """The dialect it speaks."""
         self._conditions = conditions or Conditions()
+        self._changing = threading.Lock()  # of conditions: the control socket changes some, its owner others
         who = identity or VirtualIdentity()
         address = None
         if redirect and broker is not None:
@@ -151,9 +153,10 @@ class VirtualModule:
         Raises:
             BadValue: there is no such field, or it cannot be this.
         """
-        conditions = changed(self._conditions, changes)
-        self._native.set_conditions(astuple(conditions))
-        self._conditions = conditions
+        with self._changing:
+            conditions = changed(self._conditions, changes)
+            self._native.set_conditions(astuple(conditions))
+            self._conditions = conditions
 
     def power_off(self) -> None:
         """Cut its power, without a word; of what it knew only files and what ``AT&W`` stored are left."""
