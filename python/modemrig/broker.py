@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from modemrig import _native
 from modemrig.clouds import Device
+from modemrig.errors import BadValue
 
 __all__ = ["BenchBroker", "Certificates", "RecordedPacket", "Violation"]
 
@@ -141,7 +142,11 @@ class BenchBroker:
         if refuse_with is not None:
             self.refuse_with(refuse_with)
         if clouds is not None:
-            self.set_clouds(clouds)
+            try:
+                self.set_clouds(clouds)
+            except BadValue:
+                self.stop()
+                raise
 
     @property
     def host(self) -> str:
@@ -229,7 +234,15 @@ class BenchBroker:
             devices: who may connect; ``None`` ends it.
             others: let in clients that do not look like any platform's device.
             now_s: the broker's calendar, in seconds since 1970; ``None``: this computer's.
+
+        Raises:
+            BadValue: a device is of no platform, or a moment before 1970.
         """
+        if now_s is not None and not 0 <= now_s < 1 << 63:
+            raise BadValue(f"now_s {now_s}: seconds since 1970")
+        devices = None if devices is None else list(devices)
+        if strangers := [one for one in devices or [] if not isinstance(one, Device)]:
+            raise BadValue(f"{type(strangers[0]).__name__} is no device of a platform: see modemrig.clouds")
         rows = None if devices is None else [(type(one).__name__.lower(), list(astuple(one))) for one in devices]
         self._native.set_clouds(rows, others, now_s)
 

@@ -199,7 +199,13 @@ class VirtualModule:
         return [InjectedFault(*row) for row in self._native.faults()]
 
     def dropped_messages(self, client: int = 0) -> int:
-        """How many messages found the five slots of a client taken (``recv/mode``) and were dropped."""
+        """How many messages found the five slots of a client taken (``recv/mode``) and were dropped.
+
+        Raises:
+            BadValue: no module has a client of this number.
+        """
+        if not 0 <= client <= 255:
+            raise BadValue(f"client {client}: modules have 0 to 5")
         return self._native.dropped_messages(client)
 
     def stop(self) -> None:

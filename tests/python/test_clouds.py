@@ -365,3 +365,12 @@ def test_aws_wants_a_certificate_and_where_it_says_so_the_name_of_its_endpoint(s
             with pytest.raises(modemrig.BrokerRefused) as refused:
                 client.connect("M26_0206")
             assert refused.value.code == 5
+
+
+def test_what_is_no_device_and_no_moment_is_refused():
+    with modemrig.BenchBroker() as broker:
+        for devices, options in (([SECRET], {}), ([], {"now_s": -1})):
+            with pytest.raises(modemrig.BadValue):
+                broker.set_clouds(devices, **options)
+    with pytest.raises(modemrig.BadValue):
+        modemrig.BenchBroker(clouds=[None])

@@ -12,6 +12,8 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::FcntlArg;
+use nix::fcntl::FdFlag;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
@@ -39,6 +41,9 @@ impl Readiness {
     /// A wait for this descriptor, which must stay open as long as the wait is used.
     pub fn new(descriptor: RawFd) -> io::Result<Readiness> {
         let (wake, waker) = nix::unistd::pipe()?;
+        for end in [&wake, &waker] {
+            nix::fcntl::fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        }
         let readiness = Readiness { poller: Poller::new()?, wake, waker, descriptor };
         // SAFETY: both are deleted when the readiness is dropped, before their descriptors are.
         unsafe {
