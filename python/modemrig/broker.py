@@ -240,10 +240,7 @@ class BenchBroker:
         """
         if now_s is not None and not 0 <= now_s < 1 << 63:
             raise BadValue(f"now_s {now_s}: seconds since 1970")
-        devices = None if devices is None else list(devices)
-        if strangers := [one for one in devices or [] if not isinstance(one, Device)]:
-            raise BadValue(f"{type(strangers[0]).__name__} is no device of a platform: see modemrig.clouds")
-        rows = None if devices is None else [(type(one).__name__.lower(), list(astuple(one))) for one in devices]
+        rows = None if devices is None else [_row(one) for one in devices]
         self._native.set_clouds(rows, others, now_s)
 
     def set_users(self, users: Mapping[str, str] | None) -> None:
@@ -309,3 +306,10 @@ class BenchBroker:
 
     def __repr__(self) -> str:
         return f"BenchBroker({self.host}:{self.port}, TLS {self.tls_port})"
+
+
+def _row(device: object) -> tuple[str, list[str]]:
+    """A device as the core takes it: its platform, and the fields of its class."""
+    if not isinstance(device, Device):
+        raise BadValue(f"{type(device).__name__} is no device of a platform: see modemrig.clouds")
+    return type(device).__name__.lower(), list(astuple(device))
