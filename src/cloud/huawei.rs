@@ -4,6 +4,8 @@
 //! for 0 where the middle names a node of a product), user name the device id. The password is the hash, in hexadecimal
 //! digits, of the secret under the *time* as the key.
 
+use time::OffsetDateTime;
+
 use super::Credentials;
 use super::Login;
 use super::Method;
@@ -63,16 +65,11 @@ pub fn check(devices: &[Device], login: &Login<'_>) -> Verdict {
     demand(checked == "0" || near, Refusal::Credentials)
 }
 
-/// `YYYYMMDDHH` of a moment, UTC (Hinnant, civil_from_days).
+/// `YYYYMMDDHH` of a moment, UTC. A moment that no calendar has, some thousand years ahead, is the first of all.
 fn stamp(now: u64) -> String {
-    let day = (now / 86_400) as i64 + 719_468;
-    let of_era = day.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + day.div_euclid(146_097) * 400 + i64::from(month <= 2);
-    format!("{year:04}{month:02}{:02}{:02}", of_year - (153 * shifted + 2) / 5 + 1, now / 3_600 % 24)
+    let moment = i64::try_from(now).ok().and_then(|now| OffsetDateTime::from_unix_timestamp(now).ok());
+    let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    format!("{:04}{:02}{:02}{:02}", moment.year(), u8::from(moment.month()), moment.day(), moment.hour())
 }
 
 #[cfg(test)]

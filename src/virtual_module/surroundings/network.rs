@@ -1,5 +1,9 @@
 //! What a host does to get a network: SIM, functionality, registration, attachment, PDP contexts, clock, power.
 
+use time::Date;
+use time::Month;
+use time::OffsetDateTime;
+
 use crate::dialect::Matched;
 use crate::dialect::Value;
 use crate::dialect::schema::Family;
@@ -234,14 +238,16 @@ enum Style {
     Long,
 }
 
-/// A moment in UTC.
+/// A moment in UTC. One that no calendar has, some thousand years ahead, is the first of all.
 fn calendar(seconds: u64, style: Style) -> String {
-    let (year, month, day) = date((seconds / 86_400) as i64);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    let moment = i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (month, day) = (u8::from(moment.month()), moment.day());
+    let (hour, minute, second) = moment.to_hms();
     let rest = format!("/{month:02}/{day:02},{hour:02}:{minute:02}:{second:02}+00");
     match style {
-        Style::Short => format!("{:02}{rest}", year % 100),
-        Style::Long => format!("{year}{rest}"),
+        Style::Short => format!("{:02}{rest}", moment.year() % 100),
+        Style::Long => format!("{}{rest}", moment.year()),
     }
 }
 
@@ -249,7 +255,7 @@ fn calendar(seconds: u64, style: Style) -> String {
 fn seconds(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let digits = |digits: &&str| digits.bytes().all(|digit| digit.is_ascii_digit());
-    let field = |from: usize| text.get(from..from + 2).filter(digits)?.parse::<i64>().ok();
+    let field = |from: usize| text.get(from..from + 2).filter(digits)?.parse::<u8>().ok();
     let separated = [(2, '/'), (5, '/'), (8, ','), (11, ':'), (14, ':')];
     if !separated.iter().all(|(at, mark)| text.get(*at..).is_some_and(|rest| rest.starts_with(*mark))) {
         return None;
@@ -261,34 +267,13 @@ fn seconds(text: &[u8]) -> Option<u64> {
         Some(quarters) if quarters.len() == 3 && quarters.starts_with(['+', '-']) => quarters.parse::<i64>().ok()?,
         Some(_) => return None,
     };
-    let year = if year >= 70 { 1900 + year } else { 2000 + year };
-    // A day that the calendar has not comes back as another one.
-    let is_day = (1..=12).contains(&month) && date(days(year, month, day)) == (year, month, day);
-    if !is_day || hour > 23 || minute > 59 || second > 59 || !(-96..=96).contains(&zone) {
+    let year = i32::from(year) + if year >= 70 { 1900 } else { 2000 };
+    if !(-96..=96).contains(&zone) {
         return None;
     }
-    let local = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()?;
+    let local = date.with_hms(hour, minute, second).ok()?.assume_utc().unix_timestamp();
     u64::try_from(local - zone * 900).ok()
-}
-
-/// Days since 1970 of a date of the Gregorian calendar (Hinnant, days_from_civil).
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    year.div_euclid(400) * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// The date of a day since 1970 (Hinnant, civil_from_days).
-fn date(day: i64) -> (i64, i64, i64) {
-    let day = day + 719_468;
-    let of_era = day.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + day.div_euclid(146_097) * 400 + i64::from(month <= 2);
-    (year, month, of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 #[cfg(test)]
