@@ -30,6 +30,9 @@ use crate::cloud::tencent::issue;
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long it waits where no connection can be taken.
+const BREATH: Duration = Duration::from_millis(50);
+
 /// Largest request.
 const MOST: usize = 16 * 1024;
 
@@ -67,8 +70,12 @@ impl TokenServer {
                 if stop.load(Ordering::Acquire) {
                     return;
                 }
-                // A client that breaks off has only itself to tell.
-                let _ = client.and_then(|client| serve(client, &shared));
+                match client {
+                    // A client that breaks off has only itself to tell.
+                    Ok(client) => drop(serve(client, &shared)),
+                    // No descriptor is left: some other connection must end first.
+                    Err(_) => thread::park_timeout(BREATH),
+                }
                 *client_now.lock() = None;
             }
         })?;

@@ -20,10 +20,25 @@ pub struct Cause {
     pub unreachable: Option<String>,
 }
 
-/// Table, code, cause.
-pub type Causes = IndexMap<String, IndexMap<String, Cause>>;
+/// Every code of every document, and what brings a virtual module to it.
+#[derive(Debug, Default, Deserialize)]
+pub struct Causes {
+    /// Tables that mean the same as another one.
+    pub same: IndexMap<String, String>,
+    /// Table, code, cause; `*` is every code of a table that has no row.
+    #[serde(flatten)]
+    pub tables: IndexMap<String, IndexMap<String, Cause>>,
+}
 
-/// Every code of every document.
+impl Causes {
+    /// The cause of a code.
+    pub fn get(&self, table: &str, code: &str) -> Option<&Cause> {
+        let rows = self.tables.get(self.same.get(table).map_or(table, String::as_str))?;
+        rows.get(code).or_else(|| rows.get("*"))
+    }
+}
+
+/// The table.
 pub fn causes() -> &'static Causes {
     static CAUSES: OnceLock<Causes> = OnceLock::new();
     // A file that is broken has no rows, and the test of the table says so.
@@ -51,7 +66,7 @@ impl Dialect {
     /// What brings a virtual module of this dialect to each of its codes.
     pub fn causes(&self) -> Vec<(String, String, &'static Cause)> {
         let known = |(table, code): (String, String)| {
-            let cause = causes().get(&table)?.get(&code)?;
+            let cause = causes().get(&table, &code)?;
             Some((table, code, cause))
         };
         self.codes().into_iter().filter_map(known).collect()

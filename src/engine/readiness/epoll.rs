@@ -10,10 +10,6 @@ use std::os::fd::BorrowedFd;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
 use nix::sys::epoll::Epoll;
 use nix::sys::epoll::EpollCreateFlags;
 use nix::sys::epoll::EpollEvent;
@@ -24,6 +20,7 @@ use nix::sys::eventfd::EventFd;
 
 use crate::engine::readiness::Interest;
 use crate::engine::readiness::Line;
+use crate::engine::readiness::in_poll;
 use crate::engine::readiness::most_ms;
 
 const LINE: u64 = 0;
@@ -74,21 +71,7 @@ impl Readiness {
 
     /// A caller's wait. Ends early on a signal to its thread.
     pub fn wait_here(&self, interest: Interest, most: Option<Duration>) -> Line {
-        let timeout =
-            most.map_or(PollTimeout::NONE, |most| PollTimeout::try_from(most_ms(most)).unwrap_or(PollTimeout::MAX));
-        let flags = match interest {
-            Interest::Read => PollFlags::POLLIN,
-            Interest::ReadWrite => PollFlags::POLLIN | PollFlags::POLLOUT,
-        };
-        let mut set = [PollFd::new(self.line(), flags), PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
-        match nix::poll::poll(&mut set, timeout) {
-            Ok(_) => {}
-            Err(Errno::EINTR) => return Line::Up,
-            Err(_) => return Line::HungUp,
-        }
-        let lost = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
-        let hung_up = set[0].revents().is_some_and(|flags| flags.intersects(lost));
-        if hung_up { Line::HungUp } else { Line::Up }
+        in_poll(self.line(), self.wake.as_fd(), interest, most)
     }
 
     /// Ends every wait, now and from now on.

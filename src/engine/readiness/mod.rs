@@ -8,7 +8,13 @@ mod epoll;
 #[cfg(any(not(target_os = "linux"), modemrig_portable))]
 mod polled;
 
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
 
 #[cfg(all(target_os = "linux", not(modemrig_portable)))]
 pub use epoll::Readiness;
@@ -31,6 +37,25 @@ pub enum Line {
     Up,
     /// It is gone; what it sent before may still be read.
     HungUp,
+}
+
+/// Waits in poll for a line, or for the end of all waits.
+fn in_poll(line: BorrowedFd<'_>, wake: BorrowedFd<'_>, interest: Interest, most: Option<Duration>) -> Line {
+    let timeout =
+        most.map_or(PollTimeout::NONE, |most| PollTimeout::try_from(most_ms(most)).unwrap_or(PollTimeout::MAX));
+    let flags = match interest {
+        Interest::Read => PollFlags::POLLIN,
+        Interest::ReadWrite => PollFlags::POLLIN | PollFlags::POLLOUT,
+    };
+    let mut set = [PollFd::new(line, flags), PollFd::new(wake, PollFlags::POLLIN)];
+    match nix::poll::poll(&mut set, timeout) {
+        Ok(_) => {}
+        Err(Errno::EINTR) => return Line::Up,
+        Err(_) => return Line::HungUp,
+    }
+    let lost = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    let hung_up = set[0].revents().is_some_and(|flags| flags.intersects(lost));
+    if hung_up { Line::HungUp } else { Line::Up }
 }
 
 /// Milliseconds, rounded up, so that a wait never ends a little before its time and spins.

@@ -7,11 +7,15 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::time::Duration;
 
 use crate::mqtt::packet::Kind;
 use crate::mqtt::packet::Level;
 use crate::mqtt::packet::Packet;
+use crate::mqtt::packet::Publish;
 use crate::mqtt::packet::Qos;
 use crate::mqtt::rule::Rule;
 
@@ -64,8 +68,8 @@ pub(super) struct Conduct {
     pub introduced: bool,
     /// It asked for a clean session: nothing can be left from another connection.
     pub fresh: bool,
-    /// The client's requests without their last answer.
-    open: BTreeMap<u16, Packet>,
+    /// The client's requests without their last answer, each by what it asks.
+    open: BTreeMap<u16, u64>,
     /// Identifiers the client has used here.
     used: BTreeSet<u16>,
     /// PUBACK, PUBREC and PUBCOMP the client owes, in the order in which it should send them.
@@ -117,11 +121,11 @@ impl Conduct {
         if self.released.contains(&id) {
             return Some(if is_publish { Rule::PublishAfterRelease } else { Rule::IdInUse });
         }
-        let plain = without_dup(packet);
+        let asked = fingerprint(packet);
         let was_used = !self.used.insert(id);
         let must_say_dup = is_publish || level == Level::V31;
-        match self.open.insert(id, plain.clone()) {
-            Some(before) if before != plain => Some(Rule::IdInUse),
+        match self.open.insert(id, asked) {
+            Some(before) if before != asked => Some(Rule::IdInUse),
             Some(_) if must_say_dup && !dup => Some(Rule::DupMissing),
             None if held && !dup => Some(Rule::DupMissing),
             None if dup && self.fresh && !was_used => Some(Rule::DupAtFirst),
@@ -147,12 +151,15 @@ impl Conduct {
     }
 }
 
-fn without_dup(packet: &Packet) -> Packet {
-    let mut packet = packet.clone();
-    match &mut packet {
-        Packet::Publish(publish) => publish.dup = false,
-        Packet::Subscribe { dup, .. } | Packet::Unsubscribe { dup, .. } => *dup = false,
+/// What a request asks, whether or not it asks again.
+fn fingerprint(packet: &Packet) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    packet.kind().hash(&mut hasher);
+    match packet {
+        Packet::Publish(Publish { qos, retain, topic, payload, .. }) => (qos, retain, topic, payload).hash(&mut hasher),
+        Packet::Subscribe { filters, .. } => filters.hash(&mut hasher),
+        Packet::Unsubscribe { filters, .. } => filters.hash(&mut hasher),
         _ => {}
     }
-    packet
+    hasher.finish()
 }

@@ -144,8 +144,8 @@ impl Faults {
 }
 
 fn closes_at(faults: &mut Faults, kind: Kind) -> bool {
-    let name = kind.name().to_ascii_lowercase();
-    let active = faults.in_force(&[Effect::Close]).find(|active| active.text("at") == Some(name.as_str()));
+    let meant = |at: &str| at.eq_ignore_ascii_case(kind.name());
+    let active = faults.in_force(&[Effect::Close]).find(|active| active.text("at").is_some_and(meant));
     active.is_some_and(|active| {
         active.happened(1, kind.name());
         true
@@ -162,8 +162,8 @@ fn acknowledge(
     held: &mut Vec<(Instant, Way, Vec<u8>)>,
     now: Instant,
 ) {
-    let name = kind.name().to_ascii_lowercase();
-    let meant = |wanted: &str| wanted == name || (wanted == "any" && ACKNOWLEDGEMENTS.contains(&name.as_str()));
+    let is_it = |name: &str| name.eq_ignore_ascii_case(kind.name());
+    let meant = |wanted: &str| is_it(wanted) || (wanted == "any" && ACKNOWLEDGEMENTS.iter().any(|name| is_it(name)));
     let active = faults
         .in_force(&[Effect::LoseAck, Effect::DelayAck, Effect::DoubleAck])
         .find(|active| active.is_way(way.name()) && active.text("kind").is_some_and(meant));

@@ -59,7 +59,7 @@ impl Qmt {
             return Answer::Accepted;
         }
         let most = call.command.max_response.as_ref().and_then(|most| most.ms).unwrap_or(195_000);
-        let question = question(&request, &host, &path);
+        let question = question(&request, &host, port, &path);
         let target = Target { host, port, security: None };
         let timeout = device.speed.span(Duration::from_millis(most));
         let Device { links, faults, now, .. } = device;
@@ -102,14 +102,15 @@ fn parts(url: &str) -> Option<(String, u16, String)> {
         return None;
     }
     let (authority, path) = rest.split_once('/').unwrap_or((rest, "token"));
-    let (host, port) = match authority.rsplit_once(':') {
+    // The colons of an IPv6 address stand in brackets.
+    let (host, port) = match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
         Some((host, port)) => (host, port.parse().ok()?),
         None => (authority, 80),
     };
     (!host.is_empty() && port != 0).then(|| (host.to_owned(), port, format!("/{path}")))
 }
 
-fn question(request: &Request, host: &str, path: &str) -> Vec<u8> {
+fn question(request: &Request, host: &str, port: u16, path: &str) -> Vec<u8> {
     let Request { product_id, device_name, client_id, days, time, signature } = request;
     let body = json!({
         "product_id": product_id, "device_name": device_name, "client_id": client_id, "days": days, "time": time,
@@ -118,7 +119,7 @@ fn question(request: &Request, host: &str, path: &str) -> Vec<u8> {
     let body = body.to_string();
     let length = body.len();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+        "POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
          Connection: close\r\n\r\n"
     );
     [head.into_bytes(), body.into_bytes()].concat()
@@ -151,6 +152,8 @@ mod tests {
         let expected = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
         assert_eq!(expected("a.example", 80, "/token"), parts("http://a.example"));
         assert_eq!(expected("a.example", 8080, "/x/y"), parts("a.example:8080/x/y"));
+        assert_eq!(expected("[::1]", 80, "/token"), parts("http://[::1]"));
+        assert_eq!(expected("[::1]", 8080, "/x"), parts("http://[::1]:8080/x"));
         for wrong in ["https://a.example", "http://", "http://a:0", "http://a:99999/", ""] {
             assert_eq!(None, parts(wrong), "{wrong}");
         }
