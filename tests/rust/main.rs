@@ -44,6 +44,8 @@ mod sim7028_service;
 #[cfg(feature = "virtual")]
 mod sim7028_transfer;
 #[cfg(feature = "virtual")]
+mod simulated;
+#[cfg(feature = "virtual")]
 mod simulation;
 #[cfg(feature = "virtual")]
 mod speed;
@@ -67,6 +69,8 @@ mod virtual_examples;
 mod virtual_faults;
 mod virtual_faults_network;
 #[cfg(feature = "virtual")]
+mod virtual_foreign;
+#[cfg(feature = "virtual")]
 mod virtual_fuzz;
 #[cfg(feature = "virtual")]
 mod virtual_host;
@@ -74,6 +78,8 @@ mod virtual_host;
 mod virtual_line;
 #[cfg(feature = "virtual")]
 mod virtual_network;
+#[cfg(feature = "virtual")]
+mod virtual_power;
 #[cfg(feature = "virtual")]
 mod virtual_qmt;
 #[cfg(feature = "virtual")]

@@ -9,12 +9,11 @@ use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::simulation::SimulatedModule;
 use modemrig::virtual_module::simulation::Way;
 
+use crate::simulated::quiet;
+
 fn module(dialect: &str, seed: u64) -> SimulatedModule {
     let options = VirtualOptions { seed, ..VirtualOptions::new(dialect) };
-    let mut module = SimulatedModule::new(&options).expect("a built-in dialect");
-    module.host(b"ATE0\r");
-    module.take_output();
-    module
+    quiet(&options)
 }
 
 fn connected(dialect: &str) -> SimulatedModule {

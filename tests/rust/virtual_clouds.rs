@@ -20,6 +20,7 @@ use modemrig::virtual_module::simulation::CALENDAR_START;
 use modemrig::virtual_module::simulation::SimulatedModule;
 use modemrig::virtual_module::simulation::Way;
 
+use crate::simulated::quiet;
 use crate::virtual_host::Host;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -27,10 +28,7 @@ const KEY: &str = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw=";
 
 fn module(dialect: &str, cloud: CloudSigning) -> SimulatedModule {
     let options = VirtualOptions { cloud, ..VirtualOptions::new(dialect) };
-    let mut module = SimulatedModule::new(&options).expect("a built-in dialect");
-    module.host(b"ATE0\r");
-    module.take_output();
-    module
+    quiet(&options)
 }
 
 /// Types the lines, opens and connects; what CONNECT carried: client id, user name, password.

@@ -1,27 +1,10 @@
-//! The commands beside MQTT (decision 42) byte for byte, as a host finds them on the line; what each way to restart leaves. Their
-//! forms and ranges, one by one, are in `virtual_surroundings`.
+//! The commands beside MQTT (decision 42) byte for byte, as a host finds them on the line. Their forms and ranges,
+//! one by one, are in `virtual_surroundings`.
 
-use modemrig::dialect::catalogue;
-use modemrig::dialect::schema::Dialect;
-use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::simulation::SimulatedModule;
 
-fn module(dialect: &str) -> SimulatedModule {
-    let mut module = SimulatedModule::new(&VirtualOptions::new(dialect)).expect("a built-in dialect");
-    module.host(b"ATE0\r");
-    module.take_output();
-    module
-}
-
-fn everywhere(mut test: impl FnMut(&'static Dialect, &mut SimulatedModule)) {
-    for dialect in catalogue().dialects() {
-        test(dialect, &mut module(&dialect.id));
-    }
-}
-
-fn is_quectel(dialect: &Dialect) -> bool {
-    dialect.command("AT+QMTOPEN").is_some()
-}
+use crate::simulated::everywhere;
+use crate::simulated::is_quectel;
 
 /// A line, and everything that is said to it.
 type Row = (&'static str, &'static str);
@@ -203,72 +186,4 @@ fn a_command_line_may_come_in_any_pieces() {
             }
         }
     });
-}
-
-/// What survives: the stored profile, files, identity; not settings, sessions and what is staged.
-#[test]
-fn each_way_to_restart_leaves_profile_files_and_identity_and_nothing_else() {
-    everywhere(|dialect, _| {
-        let quectel = is_quectel(dialect);
-        for way in ["AT+CFUN=1,1", "AT+CRESET", if quectel { "AT+QPOWD" } else { "AT+CPOF" }, "supply"] {
-            let mut module = module(&dialect.id);
-            module.ask("AT&W", 0.1);
-            let imei = module.ask("AT+CGSN", 0.1);
-            module.ask("AT+CMEE=2;+CEREG=1", 0.1);
-            let (upload, list) = match quectel {
-                true => ("AT+QFUPL=\"UFS:kept.pem\",5", "AT+QFLST"),
-                false => ("AT+CCERTDOWN=\"kept.pem\",5", "AT+CCERTLIST"),
-            };
-            module.ask(upload, 0.1);
-            module.host(b"12345");
-            module.after(1.0);
-            let files = module.ask(list, 0.1);
-            assert!(files.contains("kept.pem"), "{files:?}");
-            let opening: &[&str] = match quectel {
-                true => &["AT+QMTCFG=\"keepalive\",0,77", "AT+QMTOPEN=0,\"a.example\",1883", "AT+QMTCONN=0,\"me\""],
-                false => &["AT+CMQTTSTART", "AT+CMQTTACCQ=0,\"me\",0", "AT+CMQTTCONNECT=0,\"tcp://a.example\",60,1"],
-            };
-            opening.iter().for_each(|line| drop(module.ask(line, 1.0)));
-            let boot = if quectel { "\r\nRDY\r\n" } else { "\r\n*ATREADY: 1\r\n" };
-            match way {
-                "supply" => module.power_cycle().expect("a running module"),
-                line => {
-                    module.host(format!("{line}\r").as_bytes());
-                    let said = String::from_utf8_lossy(&module.take_output()).into_owned();
-                    assert!(said.starts_with(OK), "{} {way}: {said:?}", dialect.id);
-                }
-            }
-            if matches!(way, "AT+QPOWD" | "AT+CPOF") {
-                assert_eq!("", module.ask("AT", 60.0), "{} is off", dialect.id);
-                module.power_on().expect("one that is off");
-            }
-            // What is typed while it starts is lost.
-            module.host(b"AT+CGSN\r");
-            assert_eq!(boot, module.after(10.0), "{} {way}", dialect.id);
-            assert_eq!(imei, module.ask("AT+CGSN", 0.1), "{} {way}", dialect.id);
-            assert_eq!(files, module.ask(list, 0.1), "{} {way}", dialect.id);
-            assert_eq!("\r\n+CMEE: 0\r\n\r\nOK\r\n", module.ask("AT+CMEE?", 0.1), "{} {way}", dialect.id);
-            assert_eq!("\r\n+CEREG: 0,1\r\n\r\nOK\r\n", module.ask("AT+CEREG?", 0.1), "{} {way}", dialect.id);
-            match quectel {
-                true => {
-                    assert_eq!(OK, module.ask("AT+QMTOPEN?", 0.1), "{} {way}", dialect.id);
-                    let keepalive = module.ask("AT+QMTCFG=\"keepalive\",0", 0.1);
-                    assert!(keepalive.contains("\"keepalive\",120"), "{} {way}: {keepalive:?}", dialect.id);
-                }
-                false => assert!(module.ask("AT+CMQTTACCQ=0,\"me\",0", 0.1).contains("ERROR"), "{way}: not started"),
-            }
-        }
-    });
-}
-
-#[test]
-fn a_module_starts_sooner_at_a_higher_speed() {
-    let starts = |speed| {
-        let mut module =
-            SimulatedModule::new(&VirtualOptions { speed, ..VirtualOptions::new("lte_standard_a") }).expect("one");
-        module.power_cycle().expect("a running module");
-        module.until(b"RDY", std::time::Duration::from_secs(60)).expect("it starts").as_secs_f64()
-    };
-    let (slow, fast) = (starts(1.0), starts(10.0));
-    assert!((slow / fast - 10.0).abs() < 0.1, "{slow} {fast}");
 }

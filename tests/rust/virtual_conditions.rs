@@ -9,12 +9,11 @@ use modemrig::virtual_module::Sim;
 use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::simulation::SimulatedModule;
 
+use crate::simulated::quiet;
+
 fn module(dialect: &str, conditions: Conditions) -> SimulatedModule {
     let options = VirtualOptions { conditions, ..VirtualOptions::new(dialect) };
-    let mut module = SimulatedModule::new(&options).expect("conditions that can be");
-    module.host(b"ATE0\r");
-    module.take_output();
-    module
+    quiet(&options)
 }
 
 fn everywhere(mut test: impl FnMut(&str, bool)) {

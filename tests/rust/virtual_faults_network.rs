@@ -8,16 +8,14 @@ use modemrig::mqtt::Kind;
 use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::simulation::SimulatedModule;
 
+use crate::simulated::quiet;
+
 const LTE: &str = "lte_standard_a";
 const SIM: &str = "sim7028";
 
 fn module(dialect: &str, faults: &[&str]) -> SimulatedModule {
     let faults = faults.iter().map(|fault| fault.to_string()).collect();
-    let mut module =
-        SimulatedModule::new(&VirtualOptions { faults, ..VirtualOptions::new(dialect) }).expect("a module");
-    module.host(b"ATE0\r");
-    module.take_output();
-    module
+    quiet(&VirtualOptions { faults, ..VirtualOptions::new(dialect) })
 }
 
 fn quectel() -> impl Iterator<Item = &'static str> {

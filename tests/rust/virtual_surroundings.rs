@@ -1,28 +1,10 @@
-//! The commands beside MQTT (decision 42) as V.250 and 3GPP TS 27.007 have a host use them: forms, values, command lines,
-//! power. Longer than 400 lines: most are the tables of lines and answers.
-
-use std::collections::BTreeSet;
+//! The commands beside MQTT (decision 42) as V.250 and 3GPP TS 27.007 have a host use them: forms, values, command lines.
 
 use modemrig::dialect::catalogue;
 use modemrig::dialect::schema::Form;
 use modemrig::dialect::schema::ParamType;
-use modemrig::virtual_module::VirtualOptions;
-use modemrig::virtual_module::simulation::SimulatedModule;
 
 const SIMCOM: &str = "sim7028";
-
-fn module(dialect: &str) -> SimulatedModule {
-    let mut module = SimulatedModule::new(&VirtualOptions::new(dialect)).expect("a module");
-    module.host(b"ATE0\r");
-    module.take_output();
-    module
-}
-
-/// What is said to a line: the lines that are not empty, joined by `|`.
-fn said(module: &mut SimulatedModule, line: &str) -> String {
-    let answer = module.ask(line, 0.1);
-    answer.split("\r\n").filter(|line| !line.is_empty()).collect::<Vec<_>>().join("|")
-}
 
 /// For whom a row of a table is.
 #[derive(Clone, Copy, PartialEq)]
@@ -34,6 +16,10 @@ enum For {
 use For::All;
 use For::Quectel;
 use For::Simcom;
+
+use crate::simulated::fits;
+use crate::simulated::module;
+use crate::simulated::said;
 
 /// In this order on one module: what is sent, what is answered. `*` stands for any text.
 const EXCHANGES: &[(For, &str, &str)] = &[
@@ -223,19 +209,6 @@ const EXCHANGES: &[(For, &str, &str)] = &[
     (All, "AT+CRESET?", "ERROR"),
 ];
 
-/// Whether a text is what `*` leaves open.
-fn fits(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|head| text.strip_prefix(head)) else { return false };
-    let parts: Vec<_> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-    for part in middle {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
 #[test]
 fn decision_42_every_command_is_answered_as_v_250_and_ts_27_007_say() {
     let mut wrong = Vec::new();
@@ -396,234 +369,4 @@ fn section_2_sim7028_takes_559_characters_and_39_commands() {
     let line = |length: usize| format!("AT+CSQ{}", " ".repeat(length - 5)) + ";";
     assert_eq!("OK", said(&mut module, &line(559)).rsplit('|').next().unwrap_or_default());
     assert_eq!("ERROR", said(&mut module, &line(560)));
-}
-
-/// The last words of a module and its first ones, its command to switch it off, and a file command of its own.
-fn power_words(dialect: &str) -> (&'static str, &'static str, &'static str) {
-    if dialect == SIMCOM {
-        ("AT+CPOF", "OK|NORMAL POWER DOWN", "*ATREADY: 1")
-    } else {
-        ("AT+QPOWD", "OK|POWERED DOWN", "RDY")
-    }
-}
-
-#[test]
-fn decision_50_switched_off_it_says_so_is_silent_and_starts_with_its_boot_text() {
-    for dialect in catalogue().ids() {
-        let (command, words, boot) = power_words(dialect);
-        let mut one = module(dialect);
-        assert_eq!(words, said(&mut one, command), "{dialect}");
-        assert_eq!("", one.ask("AT", 600.0), "{dialect}: it is off");
-        one.power_on().expect("one that is off");
-        assert_eq!("", one.after(1.4), "{dialect}: it takes 1.5 s");
-        assert_eq!(format!("\r\n{boot}\r\n"), one.after(5.0), "{dialect}");
-        assert_eq!("AT\r\r\nOK\r\n", one.ask("AT", 0.1), "{dialect}: nothing was stored, so it echoes");
-        // A command behind it on the line is not carried out.
-        assert_eq!(words, said(&mut module(dialect), &format!("{command};+NOTHING")).replace("ERROR", "OK"));
-        for restart in ["AT+CFUN=1,1", "AT+CRESET"] {
-            let mut again = module(dialect);
-            let answer = again.ask(restart, 5.0);
-            assert_eq!(format!("\r\nOK\r\n\r\n{boot}\r\n"), answer, "{dialect} {restart}: no farewell");
-        }
-    }
-    let mut at_once = module("ecx00u_egx00u");
-    assert_eq!("OK", said(&mut at_once, "AT+QPOWD=0"));
-    assert_eq!("", at_once.ask("AT", 5.0));
-}
-
-#[test]
-fn decision_50_files_identity_and_the_stored_profile_survive_and_nothing_else() {
-    for dialect in catalogue().ids() {
-        let quectel = dialect != SIMCOM;
-        let (off, ..) = power_words(dialect);
-        let mut module = module(dialect);
-        let imei = said(&mut module, "AT+CGSN");
-        said(&mut module, "AT+CMEE=1");
-        said(&mut module, "AT+IPR=57600");
-        said(&mut module, "AT&W");
-        said(&mut module, "AT+CMEE=2");
-        said(&mut module, "AT+IPR=9600");
-        said(&mut module, "AT+CEREG=1");
-        said(&mut module, "AT+CGDCONT=3,\"IP\",\"kept\"");
-        said(&mut module, if quectel { "AT+QFUPL=\"a.pem\",3,5" } else { "AT+CCERTDOWN=\"a.pem\",3" });
-        assert!(said(&mut module, "abc").contains("OK"), "{dialect}");
-        let setting = if quectel { "AT+QMTCFG=\"keepalive\",0,77" } else { "AT+CSSLCFG=\"authmode\",0,1" };
-        assert_eq!("OK", said(&mut module, setting), "{dialect}");
-        if !quectel {
-            assert_eq!("OK|+CMQTTSTART: 0", said(&mut module, "AT+CMQTTSTART"));
-            assert_eq!("OK", said(&mut module, "AT+CMQTTACCQ=0,\"me\",0"));
-            said(&mut module, "AT+CMQTTTOPIC=0,1");
-            assert_eq!("OK", said(&mut module, "t"));
-        }
-        said(&mut module, off);
-        module.power_on().expect("one that is off");
-        module.after(5.0);
-        let rows: &[(&str, &str)] = match quectel {
-            true => &[
-                ("AT+QFLST=\"*\"", "+QFLST: \"UFS:a.pem\",3|OK"),
-                ("AT+QMTCFG=\"keepalive\",0", "+QMTCFG: \"keepalive\",120|OK"),
-                ("AT+QMTCONN?", "OK"),
-            ],
-            false => &[
-                ("AT+CCERTLIST", "+CCERTLIST: \"a.pem\"|OK"),
-                ("AT+CSSLCFG?", "+CSSLCFG: 0,*,0,1,*|OK"),
-                ("AT+CMQTTACCQ=0,\"me\",0", "ERROR"),
-                ("AT+CMQTTSTART", "OK|+CMQTTSTART: 0"),
-                ("AT+CMQTTTOPIC=0,1", "+CMQTTTOPIC: 0,20|ERROR"),
-            ],
-        };
-        let common = [
-            ("AT+CGSN", imei.as_str()),
-            ("AT+CMEE?", "+CMEE: 1|OK"),
-            ("AT+CMEE=0", "OK"),
-            ("AT+IPR?", "+IPR: 57600|OK"),
-            ("AT+CEREG?", "+CEREG: 0,1|OK"),
-            ("AT+CGDCONT?", "+CGDCONT: 1,\"IP\",\"\",\"\",0,0|OK"),
-        ];
-        for (line, expected) in common.iter().chain(rows) {
-            let answer = said(&mut module, line);
-            assert!(fits(expected, &answer), "{dialect} {line}: {answer:?}, not {expected:?}");
-        }
-    }
-}
-
-/// Commands of real modules that no virtual one has.
-const FOREIGN: &[&str] = &[
-    "QIOPEN",
-    "QISEND",
-    "QIRD",
-    "QICLOSE",
-    "QISTATE",
-    "QPING",
-    "QNTP",
-    "QHTTPCFG",
-    "QHTTPURL",
-    "QHTTPGET",
-    "QHTTPPOST",
-    "QFTPOPEN",
-    "QFTPCFG",
-    "QSSLOPEN",
-    "QSSLSEND",
-    "QSSLRECV",
-    "QGPS",
-    "QGPSLOC",
-    "QGPSEND",
-    "QCFG",
-    "QNWINFO",
-    "QENG",
-    "QCSQ",
-    "QSPN",
-    "QSCLK",
-    "QADC",
-    "QTEMP",
-    "QFOTADL",
-    "QPRTPARA",
-    "QFOPEN",
-    "QFREAD",
-    "QFWRITE",
-    "QFCLOSE",
-    "QLWM2M",
-    "CMGF",
-    "CMGS",
-    "CMGR",
-    "CMGL",
-    "CMGD",
-    "CNMI",
-    "CSCA",
-    "CPMS",
-    "CPBR",
-    "CPBW",
-    "CLCC",
-    "CLIP",
-    "CCFC",
-    "CHLD",
-    "VTS",
-    "CPWD",
-    "CLCK",
-    "CRSM",
-    "CSIM",
-    "CPAS",
-    "CBC",
-    "CGEREP",
-    "CGQREQ",
-    "CPSMS",
-    "CEDRXS",
-    "CSCLK",
-    "CIPSTART",
-    "CIPSEND",
-    "CIPCLOSE",
-    "CIPSHUT",
-    "CIICR",
-    "CIFSR",
-    "HTTPINIT",
-    "HTTPPARA",
-    "HTTPACTION",
-    "NETOPEN",
-    "NETCLOSE",
-    "CDNSGIP",
-    "CNTP",
-    "NSOCR",
-    "NSOST",
-    "NSORF",
-    "NCONFIG",
-    "NUESTATS",
-    "NRB",
-    "NBAND",
-    "NPING",
-    "NCDP",
-    "NMGS",
-    "SQNSCFG",
-    "UMQTT",
-    "MIPOPEN",
-];
-
-/// What a module knows of itself, as far as it can be asked.
-fn everything(module: &mut SimulatedModule, dialect: &modemrig::dialect::Dialect) -> Vec<String> {
-    let mut answers = Vec::new();
-    for (name, command) in dialect.commands.iter().chain(&dialect.surroundings) {
-        // The clock goes on by itself.
-        if command.forms.contains(&Form::Read) && name != "AT+CCLK" {
-            answers.push(format!("{name}? {}", said(module, &format!("{name}?"))));
-        }
-        for (key, variant) in &command.variants {
-            if let (Some(key), true) = (&variant.key, variant.query.is_some() && !key.is_empty()) {
-                answers.push(format!("{key} {}", said(module, &format!("{name}=\"{key}\",0"))));
-            }
-        }
-    }
-    answers
-}
-
-#[test]
-fn two_hundred_commands_that_nobody_catalogued_get_error_and_change_nothing() {
-    for dialect in catalogue().dialects() {
-        // Those of other makers, and those one letter away from what the module knows.
-        let own = dialect.commands.keys().chain(dialect.surroundings.keys()).filter(|name| name.starts_with("AT+"));
-        let near =
-            own.flat_map(|name| [format!("{name}Q"), name[..name.len() - 1].to_owned(), name.replace("AT+", "AT+X")]);
-        let far = FOREIGN.iter().map(|name| format!("AT+{name}"));
-        let numbered = (0..200).map(|number| format!("AT+N{number}"));
-        let names: BTreeSet<String> = far
-            .chain(near)
-            .chain(numbered)
-            .filter(|name| dialect.entry(&name[2..]).is_none() && name.len() > 4)
-            .collect();
-        assert!(names.len() >= 300, "{}: {}", dialect.id, names.len());
-        for (errors, expected) in
-            [("0", "ERROR"), ("1", if dialect.id == "bc35g_bc28" { "+CME ERROR: 4" } else { "*ERROR*" })]
-        {
-            let mut module = module(&dialect.id);
-            said(&mut module, &format!("AT+CMEE={errors}"));
-            let before = everything(&mut module, dialect);
-            assert!(before.len() > 8, "{}: {before:?}", dialect.id);
-            for name in &names {
-                for line in [name.clone(), format!("{name}?"), format!("{name}=?"), format!("{name}=1,\"a\"")] {
-                    let answer = said(&mut module, &line);
-                    assert!(fits(expected, &answer), "{} with CMEE {errors}: {line} -> {answer:?}", dialect.id);
-                }
-            }
-            assert_eq!(before, everything(&mut module, dialect), "{}", dialect.id);
-            assert_eq!(0, module.network().broker.record().len());
-        }
-    }
 }
