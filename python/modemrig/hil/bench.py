@@ -87,8 +87,8 @@ class Bench:
         where = f"{socket.gethostname()}/{os.getpid() if slot.is_virtual else ''}" if self.has_foreign_broker else ""
         return hashlib.sha256(f"{where}/{self.rig.name}/{slot.name}".encode()).hexdigest()
 
-    def start_module(self, slot: Slot) -> str:
-        """Start the virtual module of a slot; returns its port."""
+    def start_module(self, slot: Slot) -> modemrig.VirtualModule:
+        """Start the virtual module of a slot; it stops with the bench."""
         broker = self.broker
         ports = f"{broker.port}" if broker.tls_port is None else f"{broker.port}:{broker.tls_port}"
         module = modemrig.VirtualModule(
@@ -103,7 +103,7 @@ class Bench:
             speed=self.rig.speed,
             seed=self.rig.slots.index(slot),
         )
-        return self._owned.enter_context(module).path
+        return self._owned.enter_context(module)
 
     def stop(self) -> None:
         """Stop modules and broker."""
@@ -123,7 +123,7 @@ class SlotBench:
         self.bench = bench
         self.slot = slot
         """The slot as the rig describes it."""
-        self._port: str | None = None
+        self._module: modemrig.VirtualModule | None = None
         self._dialect = slot.known_dialect
         self._test: Any = None
         self._modem: Modem | None = None
@@ -139,9 +139,14 @@ class SlotBench:
     @property
     def port(self) -> str:
         """The port to open; the virtual module behind it is started when it is first asked for."""
-        if self._port is None:
-            self._port = self.bench.start_module(self.slot) if self.slot.is_virtual else self.slot.port
-        return self._port
+        return self.slot.port if self.module is None else self.module.path
+
+    @property
+    def module(self) -> modemrig.VirtualModule | None:
+        """The virtual module in the slot; ``None`` where the module is real."""
+        if self._module is None and self.slot.is_virtual:
+            self._module = self.bench.start_module(self.slot)
+        return self._module
 
     @property
     def dialect(self) -> str:

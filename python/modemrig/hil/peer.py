@@ -68,6 +68,11 @@ class Peer:
         if any(refused):
             raise ConnectionError(f"the broker refuses the peer's subscription to {topics}")
 
+    def drain(self) -> None:
+        """Forget what was received so far."""
+        while not self.received.empty():
+            self.received.get_nowait()
+
     def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> None:
         """Publish and wait until the broker has it."""
         sent = self._client.publish(topic, payload, qos=qos, retain=retain)

@@ -1,0 +1,132 @@
+"""From a fact and a probe to a result: runs the check, decides the verdict by the fact's basis, keeps what was said."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from modemrig.conformance.facts import Fact
+from modemrig.conformance.needs import why_missing
+from modemrig.conformance.probe import Answer, Blocked, Differs, Probe
+from modemrig.errors import ModemrigError
+
+Verdict = Literal["conforms", "differs", "as_expected", "otherwise", "skipped", "blocked"]
+"""A documented fact conforms or differs; an inherited or decided one is observed as expected or otherwise (nothing decided by
+us is held against a module); skipped: the rig lacks a need; blocked: what must come first failed."""
+
+BAD: frozenset[Verdict] = frozenset({"differs", "blocked"})
+"""Verdicts with which a run fails."""
+
+SEGMENT_OVERHEAD = 40
+"""Bytes of IPv4 and TCP headers in front of what a segment carries (RFC 791, RFC 9293)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of the check of one fact on one slot."""
+
+    fact: Fact
+    slot: str
+    attempt: int
+    verdict: Verdict
+    reason: str | None
+    """Why it was skipped or blocked."""
+    expected: str | None
+    observed: str | None
+    """Of a difference, readable."""
+    started_s: float
+    """Since the port was opened."""
+    duration_s: float
+    data_bytes: int | None
+    """What crossed the network, counted at a virtual module."""
+    exchanges: tuple[dict[str, Any], ...]
+    transcript: tuple[tuple[float, str, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in ``results.json``."""
+        row = {name: getattr(self, name) for name in self.__slots__}
+        return row | {"fact": self.fact.id}
+
+
+def judge(probe: Probe, fact: Fact, attempt: int = 1) -> Result:
+    """Check a fact.
+
+    Raises:
+        LinkError: the port is gone.
+        Exception: whatever else goes wrong here is our fault, and shows.
+    """
+    from modemrig.conformance.kinds import KINDS
+
+    name = probe.place.slot.name
+    missing = next((need for need in fact.needs if probe.lacks(need)), None)
+    if missing is not None:
+        return Result(fact, name, attempt, "skipped", why_missing(missing), None, None, 0.0, 0.0, 0, (), ())
+    used = probe.hurried() if "time" in fact.needs else probe
+    used.begin()
+    begun, started = used.modem.clock_s, time.monotonic()
+    traffic = _traffic(used)
+    went_well, verdict, reason, expected, observed = True, "conforms", None, None, None
+    try:
+        KINDS[fact.kind].check(used, fact)
+    except Differs as difference:
+        verdict, expected, observed = "differs", difference.expected, difference.observed
+    except (Blocked, ModemrigError, ConnectionError, TimeoutError) as trouble:
+        verdict, reason = "blocked", str(trouble)
+    finally:
+        went_well = verdict == "conforms"
+        duration = time.monotonic() - started
+        exchanges = tuple(_exchange(used, each) for each in used.exchanges)
+        transcript = used.finish(went_well=went_well)
+    if fact.basis != "documented":
+        verdict = {"conforms": "as_expected", "differs": "otherwise"}.get(verdict, verdict)
+    return Result(
+        fact,
+        name,
+        attempt,
+        verdict,  # type: ignore[arg-type]
+        reason and used.broker.cover(reason),
+        expected and masked(used, expected),
+        observed and masked(used, observed),
+        round(begun, 6),
+        round(duration, 6),
+        None if traffic is None else _between(traffic, _traffic(used)),
+        exchanges,
+        tuple((round(entry.time, 6), entry.direction, entry.data.decode("latin-1")) for entry in transcript),
+    )
+
+
+def masked(probe: Probe, text: str) -> str:
+    """The text without what is another one in every run: the broker's host and ports, the slot's prefix; and no password."""
+    broker = probe.broker
+    text = broker.cover(text)
+    for port in (broker.port, broker.tls_port):
+        if port is not None:
+            text = re.sub(rf"(?<=[:,]){port}\b", "<port>", text)
+    text = text.replace(broker.host, "<host>")
+    return text.replace(probe.place.prefix, "<prefix>") if probe.place.prefix else text
+
+
+def _exchange(probe: Probe, answer: Answer) -> dict[str, Any]:
+    return {
+        "sent": masked(probe, answer.sent),
+        "typed": None if answer.typed is None else answer.typed.decode("latin-1"),
+        "answer": [masked(probe, line) for line in answer.lines],
+        "response_s": round(answer.response_s, 6),
+        "max_response_s": answer.max_response_s,
+    }
+
+
+def _traffic(probe: Probe) -> tuple[int, int, int] | None:
+    module = probe.place.module
+    if module is None:
+        return None
+    traffic = module.traffic
+    return traffic.connections, traffic.sent, traffic.received
+
+
+def _between(before: tuple[int, int, int], after: tuple[int, int, int] | None) -> int:
+    assert after is not None
+    connections, sent, received = (now - then for now, then in zip(after, before, strict=True))
+    return connections + sent + received

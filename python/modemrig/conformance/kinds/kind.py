@@ -1,0 +1,57 @@
+"""What a kind of fact is: it makes its facts of any document, checks one of them, and knows modules that break them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from modemrig.conformance.document import Document
+from modemrig.conformance.facts import Fact
+from modemrig.conformance.probe import Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """A broken virtual module, and the facts that notice: exactly these, in the whole suite (``--self-test``)."""
+
+    title: str
+    """What is broken, in a sentence."""
+    fails: frozenset[str]
+    """Ids of the facts that must fail; no other may."""
+    differs: str = ""
+    """Difference of the module's document to the real one, TOML as in a dialect file."""
+    faults: tuple[str, ...] = ()
+    """As ``modemrig virtual --fault`` takes them."""
+    quirks: tuple[str, ...] = ()
+    """As ``modemrig virtual --quirk`` takes them."""
+
+
+class Kind(ABC):
+    """A kind of fact. One object of each stands in ``KINDS``; it holds nothing."""
+
+    name: ClassVar[str]
+    """``maximum``: the last word of the ids of its facts, or the word that stands for it in reports."""
+    title: ClassVar[str]
+    """What all its facts say, in a sentence."""
+
+    @abstractmethod
+    def facts(self, document: Document) -> Iterator[Fact]:
+        """The facts of this kind in a document."""
+
+    @abstractmethod
+    def check(self, probe: Probe, fact: Fact) -> None:
+        """Return if the module is as the fact says; the probe cleans up behind it.
+
+        Raises:
+            Differs: it is not; with what was expected and what was observed.
+            Blocked: it could not be brought to where that shows.
+        """
+
+    @abstractmethod
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        """Broken modules that only facts of this kind notice: at least one for a document that has such facts.
+
+        Together they should break every fact of the kind; a check that nothing can break proves nothing.
+        """

@@ -1,0 +1,446 @@
+"""A slot while facts are checked: asks the module, compares, brings it to a state, and puts back what a check changed.
+
+One probe lives as long as the run; the port stays open. What a check leaves behind (states, settings, faults) is cleaned up
+by ``finish``, so that no check depends on the one before it. Not here: what is asked (``kinds``), verdicts (``judge``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import modemrig
+from modemrig.broker import BenchBroker
+from modemrig.conformance.document import Document, load
+from modemrig.conformance.ladder import LADDERS, MOVES, State
+from modemrig.errors import NoAnswer
+from modemrig.events import TranscriptEntry
+from modemrig.hil.bench import SlotBench
+from modemrig.hil.brokers import RigBroker
+from modemrig.hil.peer import Peer
+from modemrig.hil.wire import Line, same, split_fields
+from modemrig.modem import Modem
+from modemrig.virtual import VirtualModule
+
+OPEN_WITHIN_S = 15.0
+ERRORS = re.compile(r"ERROR|\+CM[ES] ERROR: .*")
+"""Final result codes that refuse a command."""
+HEARD_WITHIN_S = 10.0
+"""How long what the broker sends may take to show as a line, beside what the document says."""
+SETTINGS = re.compile(r'AT\+QMTCFG="(?P<key>[^"]+)",(?P<client>\d+),', re.IGNORECASE)
+"""Lines that change a setting which outlives a connection."""
+
+
+class Differs(Exception):
+    """The module is not as the fact says."""
+
+    def __init__(self, expected: str, observed: str) -> None:
+        super().__init__(f"expected {expected!r}, observed {observed!r}")
+        self.expected = expected
+        self.observed = observed
+
+
+class Blocked(Exception):
+    """The module could not be brought to where the fact shows; in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a module answered to one line."""
+
+    sent: str
+    """Secrets covered."""
+    typed: bytes | None
+    """What was typed at the prompt."""
+    lines: tuple[str, ...]
+    """Every line of the exchange in wire order: ``>`` for a prompt, information, final result, late result."""
+    response_s: float
+    """From the first byte written to the line that completed the command."""
+    max_response_s: float | None
+    """The documented maximum, where there is one and the request was acknowledged (decision 28)."""
+    was_given_up: bool
+    """Whether nothing, or not all, came within the documented maximum and a margin."""
+
+    @property
+    def final(self) -> str:
+        """``OK``, ``ERROR``, ``+CME ERROR: 50``; empty where none came."""
+        return next((line for line in self.lines if line == "OK" or ERRORS.fullmatch(line)), "")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the final result code refuses the command."""
+        return ERRORS.fullmatch(self.final) is not None
+
+    @property
+    def late(self) -> str:
+        """The late result, the line behind (or before) ``OK``; empty where none came."""
+        return next((line for line in reversed(self.lines) if line.startswith("+") and not ERRORS.fullmatch(line)), "")
+
+    def shown(self) -> str:
+        """Its lines, for people."""
+        text = "\n".join(self.lines)
+        return f"{text}\n(no more within {self.response_s:.1f} s)".lstrip() if self.was_given_up else text
+
+
+class Probe:
+    """A slot while facts are checked."""
+
+    def __init__(
+        self, place: SlotBench, *, offline: bool = False, patience: bool = False, twin: SlotBench | None = None
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            place: the slot, of a bench that is running.
+            offline: do nothing that needs the network.
+            patience: wait for a real module's timers of minutes.
+            twin: the same slot with clocks that run faster, where there can be one.
+        """
+        self.place = place
+        self.offline = offline
+        self.patience = patience
+        self.document: Document = load(place.dialect)
+        self._twin_place = twin
+        self._twin: Probe | None = None
+        self._modem: Modem | None = None
+        self._peer: Peer | None = None
+        self._states: dict[int, State] = {}
+        self._found: dict[str, str] = {}
+        """Settings as they were when the run began: the query, and the line that puts them back."""
+        self._changed: set[str] = set()
+        self._moved = False
+        self._msgid = 0
+        self._since = 0.0
+        self.exchanges: list[Answer] = []
+        """What the present check asked."""
+        self._stack = contextlib.ExitStack()
+
+    # -- what is there -------------------------------------------------------------------------------------------------
+
+    @property
+    def modem(self) -> Modem:
+        """The module, open."""
+        if self._modem is None:
+            self._modem = modemrig.open(
+                self.place.port, baud=self.place.slot.baud, dialect=self.place.dialect, timeout_s=OPEN_WITHIN_S
+            )
+            if self.place.slot.apn is not None and not self.offline:
+                self._modem.attach(self.place.slot.apn)
+            self.settle()
+        return self._modem
+
+    @property
+    def broker(self) -> RigBroker:
+        """The rig's broker."""
+        return self.place.broker
+
+    @property
+    def bench_broker(self) -> BenchBroker:
+        """The bench broker; for checks that need ``broker_control``."""
+        assert self.broker.bench is not None, "the fact does not say that it needs broker_control"
+        return self.broker.bench
+
+    @property
+    def module(self) -> VirtualModule:
+        """The virtual module; for checks that need ``power``, ``conditions`` or a fault."""
+        assert self.place.module is not None, "the fact does not say what it needs"
+        return self.place.module
+
+    @property
+    def speed(self) -> float:
+        """How much faster than documented the timers of this slot run."""
+        return self.place.bench.rig.speed if self.place.slot.is_virtual else 1.0
+
+    def seconds(self, documented_s: float) -> float:
+        """How long a documented time takes here."""
+        return documented_s / self.speed
+
+    def lacks(self, need: str) -> bool:
+        """Whether the rig lacks what a check needs."""
+        if need == "sim":
+            return self.offline
+        if need == "tls":
+            return self.broker.tls_port is None
+        if need == "broker_control":
+            return self.broker.bench is None
+        if need == "time":
+            return self._twin_place is None and self.speed == 1.0 and not self.patience
+        if need == "true_speed":
+            return self.speed != 1.0
+        return self.place.module is None
+
+    def hurried(self) -> Probe:
+        """The same slot with faster clocks; a real module with patience is its own."""
+        if self._twin_place is None:
+            return self
+        if self._twin is None:
+            self._twin = Probe(self._twin_place, offline=self.offline)
+        return self._twin
+
+    # -- asking --------------------------------------------------------------------------------------------------------
+
+    def ask(self, line: str, payload: bytes | None = None, timeout_s: float | None = None) -> Answer:
+        """Write a command line, and what is typed at its prompt; returns what came, also if that is not all.
+
+        A setting that it changes is put back behind the check.
+        """
+        self._moved = self._moved or line.startswith(MOVES)
+        self._remember(line)
+        return self._exchange(line, payload, timeout_s)
+
+    def expect(
+        self, answer: Answer, expected: Sequence[str], alike: Callable[[str, str], bool] = same
+    ) -> tuple[str, ...]:
+        """The answer's lines, if they are these, in this order; ``<name>`` in an expected line stands for any value.
+
+        Raises:
+            Differs: they are not.
+        """
+        lines = answer.lines
+        if len(lines) == len(expected) and all(map(alike, expected, lines)) and not answer.was_given_up:
+            return lines
+        raise Differs("\n".join(expected), answer.shown())
+
+    def accept(self, line: str, payload: bytes | None = None) -> Answer:
+        """A line that the module takes: ``OK``, whatever becomes of the request.
+
+        Raises:
+            Differs: it is refused, or not answered.
+        """
+        answer = self.ask(line, payload)
+        if answer.final != "OK":
+            raise Differs("OK", answer.shown())
+        return answer
+
+    def refuse(self, line: str, payload: bytes | None = None) -> Answer:
+        """A line that the module refuses: ``ERROR`` or its like, no prompt, and nothing happens.
+
+        Raises:
+            Differs: it is taken, or not answered.
+        """
+        answer = self.ask(line, payload)
+        if not answer.is_refused or ">" in answer.lines:
+            raise Differs("ERROR", answer.shown())
+        return answer
+
+    # -- listening -----------------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Seconds since the port was opened, the time of transcripts."""
+        return self.modem.clock_s
+
+    def heard(self, since: float | None = None) -> list[str]:
+        """The lines the module wrote since then, by default since the check began; a line not ended yet is not among them."""
+        start = self._since if since is None else since
+        text = b"".join(entry.data for entry in self.modem.transcript(start) if entry.direction == "rx")
+        return [line for line in text.decode("utf-8", "surrogateescape").split("\r\n")[:-1] if line]
+
+    def await_line(self, pattern: str, within_s: float = HEARD_WITHIN_S, since: float | None = None) -> str:
+        """The first line that matches whole, as soon as it came.
+
+        Args:
+            pattern: a regular expression.
+            within_s: how long to wait.
+            since: from when on lines count; by default from the beginning of the check.
+
+        Raises:
+            Differs: none came in time.
+        """
+        deadline = time.monotonic() + within_s
+        wanted = re.compile(pattern, re.DOTALL)
+        unasked = self.modem.events(timeout_s=0.02)
+        while True:
+            lines = self.heard(since)
+            for line in lines:
+                if wanted.fullmatch(line):
+                    return line
+            if time.monotonic() > deadline:
+                raise Differs(f"a line like {pattern} within {within_s:g} s", "\n".join(lines) or "nothing")
+            next(unasked, None)
+
+    def stays_silent(self, for_s: float, since: float | None = None) -> None:
+        """Nothing comes unasked for so long.
+
+        Raises:
+            Differs: something did.
+        """
+        start = self.now() if since is None else since
+        deadline = time.monotonic() + for_s
+        while (left := deadline - time.monotonic()) > 0:
+            next(self.modem.events(timeout_s=left), None)
+            if lines := self.heard(start):
+                raise Differs("nothing", "\n".join(lines))
+
+    # -- states and settings -------------------------------------------------------------------------------------------
+
+    def reach(self, state: State, client: int = 0) -> None:
+        """Bring a client to a state, by the shortest way from where it is.
+
+        Raises:
+            Blocked: a step was not answered as it must be.
+        """
+        ladder = LADDERS[self.document.family]
+        names: list[State] = ["idle", *(rung.state for rung in ladder)]
+        if self._moved or names.index(self._states.get(client, "idle")) > names.index(state):
+            self.settle()
+        for rung in ladder[names.index(self._states.get(client, "idle")) : names.index(state)]:
+            words = self.words(client)
+            answer = self._exchange(rung.line.format(**words))
+            wanted = [line.format(**words) for line in rung.answer]
+            if len(wanted) != len(answer.lines) or not all(map(same, wanted, answer.lines)):
+                self._moved = True
+                raise Blocked(f"cannot reach {state!r}: {answer.sent} was answered {answer.shown()!r}")
+            self._states[client] = rung.state
+
+    def settle(self) -> None:
+        """Close whatever is open. What is closed already says ERROR, and that is fine."""
+        self._moved = False
+        self._states.clear()
+        if self.document.is_qmt:
+            for line in self._exchange("AT+QMTOPEN?").lines:
+                if line.startswith("+QMTOPEN:"):
+                    client = split_fields(line.partition(": ")[2])[0]
+                    self._exchange(f"AT+QMTDISC={client}")
+                    self._exchange(f"AT+QMTCLOSE={client}")
+        else:
+            for line in ("AT+CMQTTDISC=0,60", "AT+CMQTTREL=0", "AT+CMQTTSTOP"):
+                self._exchange(line)
+
+    def words(self, client: int = 0) -> dict[str, Any]:
+        """What stands for this rig in a template: where the broker is, who logs in, a topic, a fresh packet identifier."""
+        broker = self.broker
+        login = "" if broker.user is None else f',"{broker.user}","{broker.password or ""}"'
+        return {
+            "client": client,
+            "host": broker.host,
+            "port": broker.port,
+            "client_id": self.client_id(client),
+            "login": login,
+            "topic": self.topic("sample"),
+            "topic_len": len(self.topic("sample")),
+            "msgid": self.msgid(),
+        }
+
+    def fill(self, template: str, client: int = 0) -> str:
+        """A line of ``samples`` with the words of this rig."""
+        return template.format(**self.words(client))
+
+    def msgid(self) -> int:
+        """A packet identifier that was not used lately."""
+        self._msgid = self._msgid % 60_000 + 1
+        return self._msgid
+
+    def client_id(self, client: int = 0) -> str:
+        """The client id the probe connects with."""
+        return f"{self.place.prefix}c{client}"
+
+    def topic(self, name: str) -> str:
+        """A topic nobody else uses."""
+        return f"{self.place.prefix}conformance/{name}"
+
+    # -- the far side --------------------------------------------------------------------------------------------------
+
+    @property
+    def peer(self) -> Peer:
+        """Another device on the same broker, connected; what it has received before is forgotten when a check begins."""
+        if self._peer is None:
+            self._peer = self._stack.enter_context(Peer(self.broker, f"{self.place.peer_id}-conformance"))
+        return self._peer
+
+    @contextlib.contextmanager
+    def fault(self, text: str) -> Iterator[None]:
+        """Have something go wrong with the virtual module meanwhile: ``ack_lost:kind=puback,count=1``."""
+        name = text.partition(":")[0]
+        self.module.inject(text)
+        try:
+            yield
+        finally:
+            self.module.clear(name)
+
+    # -- around a check ------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A check begins."""
+        self.exchanges.clear()
+        self._since = self.modem.clock_s
+        if self._peer is not None:
+            self._peer.drain()
+
+    def finish(self, *, went_well: bool) -> tuple[TranscriptEntry, ...]:
+        """A check ends: put back what it changed; returns the transcript of all of it.
+
+        Raises:
+            ModemrigError: the module is gone.
+        """
+        if self._moved or self._changed or not went_well:
+            self.settle()
+        for setting in sorted(self._changed):
+            self._exchange(self._found[setting])
+        self._changed.clear()
+        return tuple(self.modem.transcript(self._since))
+
+    def close(self) -> None:
+        """Leave the module as it was found."""
+        with contextlib.ExitStack() as owned:
+            owned.enter_context(self._stack)
+            if self._modem is not None:
+                owned.callback(self._modem.close)
+            if self._twin is not None:
+                owned.callback(self._twin.close)
+            if self._modem is not None and not self._modem.closed:
+                self.settle()
+
+    def _exchange(self, line: str, payload: bytes | None = None, timeout_s: float | None = None) -> Answer:
+        started = time.monotonic()
+        start = self.modem.clock_s
+        try:
+            reply = self.modem.command(line, payload, timeout_s=timeout_s)
+        except NoAnswer:
+            # What there is of an answer; the port is in step again.
+            lines = tuple(each for each in self.heard(start) if each not in ("", line))
+            answer = Answer(line, payload, lines, time.monotonic() - started, None, True)
+        else:
+            maximum = reply.max_response_s if reply.ok else None
+            answer = Answer(reply.line, payload, reply.exchanged, reply.response_s, maximum, False)
+        self.exchanges.append(answer)
+        return answer
+
+    def _remember(self, line: str) -> None:
+        """Ask for a setting before the first line that changes it."""
+        found = SETTINGS.match(line)
+        if found is None:
+            return
+        key, client = found["key"].lower(), found["client"]
+        setting = f'AT+QMTCFG="{key}",{client}'
+        if setting not in self._found:
+            answer = self._exchange(setting)
+            information = [each for each in answer.lines if each.startswith("+QMTCFG:")]
+            if answer.final != "OK" or not information:
+                return  # a module that cannot say how it was cannot be put back; a fact of its own says so
+            values = split_fields(information[0].partition(": ")[2])[1:]
+            self._found[setting] = self._restoring(setting, key, values)
+        self._changed.add(setting)
+
+    def _restoring(self, setting: str, key: str, values: list[str]) -> str:
+        """The line that puts a setting back to the values its query printed."""
+        variant = self.document.setting(key)
+        assert variant is not None or not values
+        if variant is not None and values:
+            parameters = dict(zip(variant.query or (), values, strict=False))
+            given = [parameters.get(name, "") for name in variant.params[1:]]
+            for condition, counts in variant.counts_when.items():
+                name, _, value = condition.partition("=")
+                if parameters.get(name) == value:
+                    given = given[: counts[0] - 1]
+            return ",".join([setting, *given])
+        return setting
+
+
+def shape(line: str) -> tuple[str, int]:
+    """The name of a line and how many fields it has."""
+    parsed = Line.parse(line)
+    return parsed.name, len(parsed.fields)

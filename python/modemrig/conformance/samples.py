@@ -1,0 +1,134 @@
+"""Command lines that a module takes: of any command and way of writing it, with any value exchanged for another.
+
+A line is a template: ``{client}``, ``{host}``, ``{port}``, ``{client_id}``, ``{topic}``, ``{msgid}`` are filled in by the probe
+that sends it, so that facts can be made without a rig.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modemrig.conformance.document import CLIENT_PARAMS, Command, Param, Variant
+from modemrig.conformance.ladder import State
+from modemrig.conformance.probe import Answer, Blocked, Probe
+
+STANDS_IN: dict[str, State] = {
+    "AT+QMTCFG": "idle",
+    "AT+QMTTENAUTH": "idle",
+    "AT+QMTOPEN": "idle",
+    "AT+QMTCLOSE": "opened",
+    "AT+QMTCONN": "opened",
+    "AT+QMTDISC": "connected",
+    "AT+QMTSUB": "connected",
+    "AT+QMTUNS": "connected",
+    "AT+QMTPUB": "connected",
+    "AT+QMTPUBEX": "connected",
+    "AT+QMTRECV": "connected",
+    "AT+CMQTTSTART": "idle",
+    "AT+CMQTTSTOP": "started",
+    "AT+CMQTTACCQ": "started",
+    "AT+CMQTTREL": "acquired",
+    "AT+CMQTTSSLCFG": "acquired",
+    "AT+CMQTTWILLTOPIC": "acquired",
+    "AT+CMQTTWILLMSG": "acquired",
+    "AT+CMQTTCONNECT": "acquired",
+    "AT+CMQTTDISC": "connected",
+    "AT+CMQTTTOPIC": "acquired",
+    "AT+CMQTTPAYLOAD": "acquired",
+    "AT+CMQTTPUB": "connected",
+    "AT+CMQTTSUB": "connected",
+    "AT+CMQTTSUBTOPIC": "acquired",
+    "AT+CMQTTUNSUBTOPIC": "acquired",
+    "AT+CMQTTUNSUB": "connected",
+    "AT+CMQTTCFG": "acquired",
+}
+"""The state in which a module takes a command."""
+
+STAGED: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
+    ("AT+CMQTTPUB", "write"): (
+        ("AT+CMQTTTOPIC={client},{topic_len}", "{topic}"),
+        ("AT+CMQTTPAYLOAD={client},5", "12345"),
+    ),
+    ("AT+CMQTTSUB", "staged"): (("AT+CMQTTSUBTOPIC={client},{topic_len},1", "{topic}"),),
+    ("AT+CMQTTUNSUB", "staged"): (("AT+CMQTTUNSUBTOPIC={client},{topic_len}", "{topic}"),),
+}
+"""What must be entered first, by command and way of writing it: lines and what is typed at their prompts."""
+
+VALUES = {
+    "host_name": '"{host}"',
+    "port": "{port}",
+    "server_addr": '"tcp://{host}:{port}"',
+    "clientid": '"{client_id}"',
+    "topic": '"{topic}"',
+    "willtopic": '"{topic}"',
+    "will_topic": '"{topic}"',
+    "msgid": "{msgid}",
+    "will_fg": "1",
+    "qos": "1",
+}
+"""Values by name, as they stand on the wire, where any other would not do."""
+
+TYPED_LENGTH = 5
+"""How much is typed where the module asks for a payload."""
+
+
+def sample(param: Param) -> str:
+    """A value that the module takes, as it stands on the wire."""
+    if param.name in CLIENT_PARAMS:
+        return "{client}"
+    if param.name in VALUES:
+        return VALUES[param.name]
+    if param.type == "string":
+        length = min(max(param.min_len or 0, 8), param.max_len or 8)
+        return param.wire(next(iter(param.values), "modemrig"[:length].ljust(length, "x")))
+    if param.default is not None:
+        return param.default
+    return str(param.min) if param.min is not None else next(iter(param.values), "1")
+
+
+def line(
+    command: Command, variant: Variant, values: Mapping[str, str] | None = None, *, count: int | None = None
+) -> str:
+    """A command line that the module takes, as a template.
+
+    Args:
+        command: the command.
+        variant: one of its ways.
+        values: values as they stand on the wire, by parameter, in place of the usual ones.
+        count: how many parameters; by default all of a setting, else those that must be given.
+    """
+    given = values or {}
+    number = count if count is not None else max(variant.counts) if variant.is_keyed else variant.required
+    words = [f'"{variant.key}"'] if variant.is_keyed else []
+    for name in variant.params[:number]:
+        if name in given:
+            words.append(given[name])
+        elif name == variant.payload_length:
+            words.append(str(TYPED_LENGTH))
+        else:
+            words.append(sample(command.params[name]))
+    return f"{command.name}={','.join(words)}" if words else command.name
+
+
+def typed(variant: Variant, values: Mapping[str, str] | None = None, *, count: int | None = None) -> bytes | None:
+    """What is typed at the prompt of such a line; ``None`` where there is none."""
+    if variant.ends_with_ctrl_z:
+        return b"x" * TYPED_LENGTH
+    name = variant.payload_length
+    if name is None or (count is not None and variant.params.index(name) >= count):
+        return None
+    text = (values or {}).get(name, str(TYPED_LENGTH))
+    return b"x" * int(text) if text.lstrip("-").isdecimal() else b"x" * TYPED_LENGTH
+
+
+def ready(probe: Probe, command: Command, variant: Variant | None = None, client: int = 0) -> None:
+    """Bring the module to where it takes the command, with everything entered that must be.
+
+    Raises:
+        Blocked: it could not be brought there.
+    """
+    probe.reach(STANDS_IN[command.name], client)
+    for template, text in STAGED.get((command.name, variant.key if variant else "write"), ()):
+        answer: Answer = probe.ask(probe.fill(template, client), probe.fill(text, client).encode())
+        if answer.final != "OK":
+            raise Blocked(f"{answer.sent} was answered {answer.shown()!r}")
