@@ -62,10 +62,10 @@ class Document:
 
     title: str
     """As on its first page."""
-    version: str
-    """As the document counts."""
-    date: str
-    """When that version was made, ``2023-10-25``."""
+    version: str | None
+    """As the document counts; none where it does not say."""
+    date: str | None
+    """When that version was made, ``2023-10-25``; none where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
