@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from modemrig.conformance.report.results import Results, ResultsError, load_results, read_results
+from modemrig.conformance.report.write import write_report
 
-__all__ = ["Results", "ResultsError", "load_results", "read_results"]
+__all__ = ["Results", "ResultsError", "load_results", "read_results", "write_report"]
