@@ -1,7 +1,7 @@
 """The command ``modemrig``: what a person at a terminal, or a Makefile, asks for. Everything it does is in the library.
 
-Exit codes: 0 done, 1 an error that one line says, 2 a word of the command line that makes no sense, 130 Ctrl-C. ``hil`` ends
-with pytest's codes.
+Exit codes: 0 done, 1 an error that one line says, 2 a word of the command line that makes no sense, 130 Ctrl-C. ``hil`` and
+``conformance`` end with pytest's codes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from modemrig.cli_conformance import add_conformance
 from modemrig.cli_virtual import add_control, add_virtual
 from modemrig.cli_words import add_command, seconds
 from modemrig.errors import ModemrigError
@@ -33,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        hint = f"; words for pytest stand behind --: modemrig hil -- {' '.join(unknown)}" if options.run is _hil else ""
+        said = f"{options.parser.prog} -- {' '.join(unknown)}"
+        hint = f"; words for pytest stand behind --: {said}" if options.takes_words_for_pytest else ""
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
-    if behind_dashes and options.run is not _hil:
-        parser.error("only 'modemrig hil' takes words behind --")
+    if behind_dashes and not options.takes_words_for_pytest:
+        parser.error("only 'modemrig hil' and 'modemrig conformance' take words behind --")
     options.behind_dashes = behind_dashes
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -91,6 +93,7 @@ with a module on a port:
     add_control(commands)
     _add_decode(commands)
     _add_hil(commands)
+    add_conformance(commands)
     return parser
 
 
@@ -282,6 +285,7 @@ def _add_hil(commands: Any) -> None:
     parser.add_argument("--rig", metavar="RIG", help="virtual (default), virtual:DIALECT, or a rig file")
     parser.add_argument("--broker", metavar="B", help="bench, mosquitto, or host:port; default: what the rig says")
     parser.add_argument("--slot", metavar="NAME", action="append", default=[], help="only this slot (may be repeated)")
+    parser.set_defaults(takes_words_for_pytest=True)
 
 
 def _hil(options: argparse.Namespace) -> NoReturn:

@@ -20,7 +20,7 @@ def add_command(
         description=text,
         epilog=f"examples:\n{examples}",
     )
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(run=run, parser=parser, takes_words_for_pytest=False)
     return parser
 
 

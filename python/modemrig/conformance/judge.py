@@ -97,6 +97,11 @@ def judge(probe: Probe, fact: Fact, attempt: int = 1) -> Result:
     )
 
 
+def not_checked(fact: Fact, slot: str, attempt: int, verdict: Verdict, reason: str) -> Result:
+    """The result of a check that did not come to its end."""
+    return Result(fact, slot, attempt, verdict, reason, None, None, 0.0, 0.0, None, (), ())
+
+
 def masked(probe: Probe, text: str) -> str:
     """The text without what is another one in every run: the broker's host and ports, the slot's prefix; and no password."""
     broker = probe.broker

@@ -159,6 +159,10 @@ class SlotBench:
                 self._dialect = modem.dialect
         return self._dialect
 
+    @dialect.setter
+    def dialect(self, dialect: str) -> None:
+        self._dialect = dialect
+
     @property
     def document(self) -> dict[str, Any]:
         """The catalogue of that document."""
@@ -228,7 +232,8 @@ class SlotBench:
                 raise
             self._failures = 0
             self._modem = self._owned.enter_context(modem)
-            self._check(modem.identity)
+            self._note_identity(modem.identity)
+            self.check(modem.identity)
             if self.slot.apn is not None:
                 modem.attach(self.slot.apn)
         return self._modem
@@ -263,15 +268,22 @@ class SlotBench:
             f"{command} took {reply.response_s:.3f} s; documented are {maximum:g} s"
         )
 
-    def _check(self, identity: Identity) -> None:
-        self.note("module", f"{identity.manufacturer} {identity.model}")
-        self.note("firmware", identity.revision)
-        self.note("imei", identity.imei)
+    def check(self, identity: Identity) -> None:
+        """Hold what a module says of itself against the rig.
+
+        Raises:
+            RigError: another one should be in the slot, or it is in two slots.
+        """
         if self.slot.imei is not None and identity.imei != self.slot.imei:
             raise RigError(
                 f"slot {self.slot.name}: the rig says IMEI {self.slot.imei}, the module in it says {identity.imei}"
             )
         self.bench.claim(identity.imei, self.slot.name)
+
+    def _note_identity(self, identity: Identity) -> None:
+        self.note("module", f"{identity.manufacturer} {identity.model}")
+        self.note("firmware", identity.revision)
+        self.note("imei", identity.imei)
 
     def _taking_turns(self, purpose: str) -> contextlib.AbstractContextManager[None]:
         # Nobody else knows the port of a module this run made itself.

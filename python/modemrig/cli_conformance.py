@@ -1,0 +1,134 @@
+"""``modemrig conformance``: hold modules against their documents, fact by fact."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from modemrig.cli_words import add_command, positive
+from modemrig.errors import ModemrigError
+
+__all__ = ["add_conformance"]
+
+
+def add_conformance(commands: Any) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "conformance",
+        "hold modules against their documents, fact by fact",
+        _conformance,
+        "Check every fact of a module's document: each parameter at its limits, defaults, states, results, times,\n"
+        "behaviour on the network. A documented fact conforms or differs; one that was inherited from another document\n"
+        "or decided here is observed as expected or otherwise, and never held against a module. Slots run in parallel.\n"
+        "What stands behind -- goes to pytest; the exit code is pytest's: 0 nothing differs, 1 something does, 5\n"
+        "nothing selected.",
+        "  modemrig conformance                                    five virtual modules, one for each document\n"
+        "  modemrig conformance --rig rig.toml --report out        your rig; out/report.html, out/results.json\n"
+        "  modemrig conformance --rig virtual:sim7028 --section 3.2 -k maximum\n"
+        "  modemrig conformance --rig rig.toml --offline           only what needs no network\n"
+        "  modemrig conformance --coverage                         what is checked, and what is not, and why\n"
+        "  modemrig conformance --data                             what a run costs on a SIM\n"
+        "  modemrig conformance --self-test                        does the suite notice broken modules?\n"
+        "  modemrig conformance -- --junitxml=result.xml",
+    )
+    add = parser.add_argument
+    add("--rig", metavar="RIG", help="virtual (default), virtual:DIALECT, or a rig file")
+    add("--broker", metavar="B", help="bench, mosquitto, or host:port; default: what the rig says")
+    add("--slot", metavar="NAME", action="append", default=[], help="only this slot (may be repeated)")
+    add("--section", metavar="S", action="append", default=[], help="only facts of this section: 3.3, sim7028/3.3")
+    add("-k", metavar="EXPR", help="only facts whose id matches, as pytest takes it: 'QMTCFG and not minimum'")
+    add("--fail-fast", action="store_true", help="end at the first difference")
+    add("--repeat", metavar="N", type=positive, default=1, help="check every fact N times")
+    add("--offline", action="store_true", help="only what needs no network")
+    add("--patience", action="store_true", help="wait for timers of minutes on real modules")
+    add("--report", metavar="DIR", help="write report.html and results.json there")
+    add("-j", metavar="N", type=positive, help="so many slots at a time (default: all)")
+    add(
+        "--coverage",
+        metavar="DIALECT",
+        nargs="?",
+        const="",
+        help="only count: facts, facts checked, and why others are not",
+    )
+    add("--json", action="store_true", help="with --coverage: a JSON list instead of text")
+    add("--data", action="store_true", help="run on virtual modules and print what that costs on a SIM")
+    add("--self-test", action="store_true", help="run the suite on broken virtual modules, and see that it notices")
+    parser.set_defaults(takes_words_for_pytest=True)
+
+
+def _conformance(options: argparse.Namespace) -> int:
+    if options.json and options.coverage is None:
+        options.parser.error("--json goes with --coverage")
+    if options.coverage is not None:
+        return _coverage(options)
+    _need_packages()
+    if options.self_test:
+        from modemrig.conformance.self_test import run  # type: ignore[import-not-found,unused-ignore]
+
+        return int(run(options))
+    _run(options)
+
+
+def _coverage(options: argparse.Namespace) -> int:
+    import json
+
+    import modemrig
+    from modemrig.conformance.coverage import as_text, coverage
+    from modemrig.rig import load_rig
+
+    if options.coverage:
+        wanted = [options.coverage]
+    else:
+        slots = load_rig(options.rig or "virtual", options.broker).slots
+        known = list(dict.fromkeys(slot.known_dialect for slot in slots))
+        # A slot that says nothing of its module may hold any.
+        wanted = modemrig.dialects() if None in known else [each for each in known if each is not None]
+    covered = [coverage(dialect) for dialect in wanted]
+    if options.json:
+        print(json.dumps([each.to_json() for each in covered], ensure_ascii=False))
+    else:
+        print("\n".join(as_text(covered)))
+    return 0
+
+
+def _run(options: argparse.Namespace) -> NoReturn:
+    import modemrig.conformance
+    from modemrig.rig import load_rig
+
+    folder = Path(modemrig.conformance.__file__).parent
+    words = ["--pyargs", "modemrig.conformance", "-c", str(folder / "pytest.ini")]
+    words += ["-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
+    for name in ("rig", "broker"):
+        value = getattr(options, name)
+        if value is not None:
+            words += [f"--{name}", value]
+    for slot in options.slot:
+        words += ["--slot", slot]
+    for section in options.section:
+        words += ["--conformance-section", section]
+    words += ["-k", options.k] if options.k else []
+    words += ["-x"] if options.fail_fast else []
+    words += ["--conformance-repeat", str(options.repeat)]
+    words += [f"--conformance-{name}" for name in ("offline", "patience", "data") if getattr(options, name)]
+    words += ["--conformance-report", options.report] if options.report is not None else []
+    rig = load_rig(os.environ.get("MODEMRIG_RIG", "virtual") if options.rig is None else options.rig, options.broker)
+    slots = len(options.slot) or len(rig.slots)
+    workers = min(slots, options.j or slots)
+    words += ["-n", str(workers)] if workers > 1 else ["-p", "no:xdist"]
+    # pytest wants a fresh interpreter, and signals and exit code to itself; see 'modemrig hil'.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *words, *options.behind_dashes])
+
+
+def _need_packages() -> None:
+    from importlib.util import find_spec
+
+    needed = (("pytest", "pytest"), ("pytest-xdist", "xdist"), ("paho-mqtt", "paho"))
+    missing = [name for name, module in needed if find_spec(module) is None]
+    if missing:
+        raise ModemrigError(
+            f"the suite needs {' and '.join(missing)}, which come with the extra: pip install 'modemrig[hil]'"
+        )
