@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any, Self
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WITHIN_S = 30.0
+"""How long an answer, or what a test awaits, may take."""
 
 
 class Browser:
     """One page of a browser of its own."""
 
-    def __init__(self, profile: Path, within_s: float = 50.0) -> None:
+    def __init__(self, profile: Path) -> None:
         assert CHROMIUM is not None
-        self._until = time.monotonic() + within_s
         ours_in, theirs_out = os.pipe()
         theirs_in, self._out = os.pipe()
         words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
@@ -71,7 +72,7 @@ class Browser:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            ready, _, _ = select.select([self._in], [], [], max(0.0, self._until - time.monotonic()))
+            ready, _, _ = select.select([self._in], [], [], WITHIN_S)
             assert ready, "the browser says nothing"
             read = os.read(self._in, 1 << 20)
             assert read, "the browser is gone"
@@ -112,11 +113,12 @@ class Browser:
 
     def wait(self, script: str) -> None:
         """Until the expression is true, looked at before every frame."""
+        until = time.monotonic() + WITHIN_S
         while True:
             seen = self.run(f"new Promise((done) => setTimeout(() => done(Boolean({script})), 16))")
             if seen:
                 return
-            assert time.monotonic() < self._until, f"never became true: {script}"
+            assert time.monotonic() < until, f"never became true: {script}"
 
     def key(self, key: str, text: str = "") -> None:
         """Press and release a key."""

@@ -53,6 +53,11 @@ def test_the_wheel_holds_the_suite_and_its_types(wheel: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"modemrig/py.typed", "modemrig/_native.pyi", "modemrig/pytest_plugin.py"} <= names
     assert "modemrig/hil/__init__.py" in names
+    report = "modemrig/conformance/report"
+    template = {
+        f"{report}/template/{name}" for name in ("page.html", "parts.html", "times.html", "page.css", "page.js")
+    }
+    assert {f"{report}/results.schema.json", *template} <= names
     assert not [name for name in names if name.split("/")[0] not in ("modemrig",) and ".dist-info/" not in name]
 
 

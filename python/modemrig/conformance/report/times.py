@@ -111,7 +111,7 @@ class Axis:
     def ticks(self) -> list[tuple[float, str]]:
         """A place, in per cent, and a label for each power of ten."""
         powers = range(self.first, self.last + 1)
-        return [(round(100 * self.place(10.0**power), 3), seconds(10.0**power)) for power in powers]
+        return [(round(100 * self.place(10.0**power), 3), _round_number(power)) for power in powers]
 
     def grid(self) -> Markup:
         """Lines at the powers of ten: the inside of a symbol that every drawing uses."""
@@ -148,3 +148,8 @@ class Axis:
             '<svg class="strip" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
             "<title>{}</title>{}</svg>"
         ).format(WIDTH, HEIGHT, said, said, Markup("").join(parts))
+
+
+def _round_number(power: int) -> str:
+    """A power of ten of a second, in words."""
+    return f"{10.0**power:g} s" if power >= 0 else f"{10.0 ** (power + 3):g} ms"

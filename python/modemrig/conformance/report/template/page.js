@@ -189,6 +189,7 @@
       else if ("auto" in section.dataset && (!filtered || total > FEW)) (section.open = false), delete section.dataset.auto;
       delete section.dataset.drawn;
       if (section.open) draw(section);
+      else one(".rows", section).replaceChildren();
     }
     for (const part of all(".document")) part.hidden = all("details.section", part).every((section) => section.hidden);
     for (const part of all(".finding")) part.hidden = !matches[part.dataset.fact];
