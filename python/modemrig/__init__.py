@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from modemrig.transcripts import decode as decode
     from modemrig.transcripts import decode_line as decode_line
     from modemrig.virtual import InjectedFault as InjectedFault
+    from modemrig.virtual import Traffic as Traffic
     from modemrig.virtual import VirtualModule as VirtualModule
 
 _HOME = {
@@ -128,7 +129,7 @@ _HOME = {
     "modem": ("Modem", "identify", "open", "ports"),
     "reference": ("catalogue", "dialects"),
     "transcripts": ("decode", "decode_line"),
-    "virtual": ("InjectedFault", "VirtualModule"),
+    "virtual": ("InjectedFault", "Traffic", "VirtualModule"),
 }
 """Which submodule a public name lives in; it is loaded when the name is first asked for."""
 

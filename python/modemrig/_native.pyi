@@ -130,8 +130,11 @@ class Modem:
     def dialect(self) -> str: ...
     def port(self) -> str: ...
     def transcript_path(self) -> Path | None: ...
-    def transcript(self) -> list[str]:
-        """Brief. JSON lines."""
+    def transcript(self, since: float) -> list[str]:
+        """Brief. JSON lines, from this time on."""
+
+    def elapsed(self) -> float:
+        """Seconds since the port was opened."""
 
     def command(self, line: str, payload: bytes | None = None, timeout_s: float | None = None) -> Reply:
         """Waits. The waiting thread reads the port itself; ``ERROR`` is a reply."""
@@ -274,6 +277,7 @@ class VirtualModule:
     def __new__(
         cls,
         dialect: str,
+        differs: str | None,
         broker: tuple[str, int, int | None] | None,
         link: str | None,
         tcp: bool,
@@ -308,6 +312,9 @@ class VirtualModule:
 
     def dropped_messages(self, client: int) -> int:
         """Brief. Messages that found the client's five slots taken."""
+
+    def traffic(self) -> tuple[int, int, int, int, int]:
+        """Brief. Connections; segments and bytes sent; segments and bytes received."""
 
     def stop(self) -> None:
         """Brief. Joins the thread. Idempotent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 from modemrig.cli_words import add_command, factor, positive
@@ -50,6 +51,9 @@ def add_virtual(commands: Any) -> None:
         ("--signing", "how it signs for cloud platforms: method=sha1, timestamp=no, lifetime_s=3600"),
     ):
         parser.add_argument(word, action="append", default=[], metavar="KEY=VALUE", type=_pair, help=what)
+    parser.add_argument(
+        "--differs", type=Path, metavar="FILE", help="how it differs from the document: TOML, as a dialect's data file"
+    )
     parser.add_argument("--quirk", action="append", default=[], metavar="NAME", help="a departure from the document")
     parser.add_argument("--list-quirks", action="store_true", help="list the quirks, and end")
     parser.add_argument(
@@ -74,7 +78,6 @@ def _conditions_help() -> str:
 def _virtual(options: argparse.Namespace) -> int:
     import contextlib
     import tempfile
-    from pathlib import Path
 
     import modemrig
     from modemrig import _native
@@ -108,6 +111,7 @@ def _virtual(options: argparse.Namespace) -> int:
             module = stack.enter_context(
                 modemrig.VirtualModule(
                     options.dialect,
+                    differs=options.differs and options.differs.read_text(encoding="utf-8"),
                     broker=broker,
                     redirect=not options.no_redirect,
                     link=link,

@@ -251,11 +251,20 @@ class Modem:
         """
         return tuple(AttachStep(*step) for step in self._native.attach(apn, timeout_s))
 
-    def transcript(self) -> list[TranscriptEntry]:
-        """The last of what was said, oldest first; secrets are covered."""
+    @property
+    def clock_s(self) -> float:
+        """Seconds since the port was opened: the time of transcripts, messages and events."""
+        return self._native.elapsed()
+
+    def transcript(self, since: float = 0.0) -> list[TranscriptEntry]:
+        """The last of what was said, oldest first; secrets are covered.
+
+        Args:
+            since: from this moment on, by ``clock_s``; of very much, only the newest 256 KiB are kept.
+        """
         import json
 
-        rows = (json.loads(line) for line in self._native.transcript())
+        rows = (json.loads(line) for line in self._native.transcript(since))
         return [
             TranscriptEntry(row["t"], row["dir"], row["data"].encode("latin-1"))
             for row in rows

@@ -65,6 +65,8 @@ class Slot:
     """What must sit here; by default anything may."""
     apn: str | None = None
     """Access point name; given, the module is attached to its network first."""
+    differs: str | None = None
+    """How a virtual module differs from its document: TOML in the form of a dialect's data file."""
     quirks: tuple[str, ...] = ()
     """Departures of a virtual module from its document."""
     faults: tuple[str, ...] = ()
@@ -208,7 +210,10 @@ class _Reader:
         from modemrig.reference import dialects
 
         self.known(
-            "slot", number, row, {"name", "port", "dialect", "baud", "imei", "apn", "quirks", "faults", *_AROUND}
+            "slot",
+            number,
+            row,
+            {"name", "port", "dialect", "baud", "imei", "apn", "differs", "quirks", "faults", *_AROUND},
         )
 
         def get(key: str, kind: type, default: Any = None) -> Any:
@@ -236,6 +241,9 @@ class _Reader:
         baud = get("baud", int, 115_200)
         if baud <= 0:
             raise fail("baud", f"{baud}: a number of bits per second above 0")
+        differs = get("differs", str)
+        if differs and not port.startswith(VIRTUAL):
+            raise fail("differs", f"{port} is a real port; only a virtual module differs on demand")
         quirks, faults = get("quirks", list, []), get("faults", list, [])
         for key, values in (("quirks", quirks), ("faults", faults)):
             if not all(isinstance(value, str) for value in values):
@@ -258,7 +266,7 @@ class _Reader:
                 around[key] = changed(plain, row_of)
             except BadValue as error:
                 raise fail(key, str(error)) from None
-        return Slot(name, port, dialect, baud, imei, get("apn", str), tuple(quirks), tuple(faults), **around)
+        return Slot(name, port, dialect, baud, imei, get("apn", str), differs, tuple(quirks), tuple(faults), **around)
 
     def broker(self, head: dict[str, Any]) -> str | BrokerAddress:
         row = head.get("broker", "bench")

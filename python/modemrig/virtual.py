@@ -18,7 +18,7 @@ from modemrig.broker import BenchBroker
 from modemrig.conditions import CloudSigning, Conditions, VirtualIdentity, changed
 from modemrig.errors import BadValue
 
-__all__ = ["InjectedFault", "VirtualModule"]
+__all__ = ["InjectedFault", "Traffic", "VirtualModule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,22 @@ class InjectedFault:
         return self.fault.partition(":")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What crossed a virtual module's network; of TLS all of it, not what it carries."""
+
+    connections: int
+    """TCP connections made."""
+    segments_sent: int
+    """Writes to the network, each a TCP segment or more."""
+    sent: int
+    """Bytes of them, without the headers of TCP and IP."""
+    segments_received: int
+    """Reads from the network."""
+    received: int
+    """Bytes of them."""
+
+
 class VirtualModule:
     """A running virtual module; use it in a ``with`` block.
 
@@ -52,6 +68,7 @@ class VirtualModule:
         self,
         dialect: str,
         *,
+        differs: str | None = None,
         broker: BenchBroker | str | None = None,
         redirect: bool = True,
         link: str | os.PathLike[str] | None = None,
@@ -71,6 +88,9 @@ class VirtualModule:
 
         Args:
             dialect: one of ``modemrig.dialects()``.
+            differs: how it differs from that document, as firmware does: TOML in the form of a dialect's data file that holds
+                only what differs, ``[commands."AT+QMTCFG".params]`` ``pkt_timeout = { max = 59 }``. The host knows nothing
+                of it.
             broker: where every host name leads: a ``BenchBroker``, ``"host:port"``, or ``"host:port:tls_port"``. Without one,
                 names are resolved as this computer does it.
             redirect: ``False`` uses the real resolver in spite of ``broker``.
@@ -92,7 +112,7 @@ class VirtualModule:
 
         Raises:
             Unsupported: there is no such dialect.
-            BadValue: there is no such quirk or fault, or not with this parameter; a value of the identity or of the
+            BadValue: ``differs`` cannot be used, with its line and key; there is no such quirk or fault, or not with this parameter; a value of the identity or of the
                 conditions is out of its range.
         """
         if not 0 <= seed < 2**64:
@@ -109,6 +129,7 @@ class VirtualModule:
             address = _address(broker)
         self._native = _native.VirtualModule(
             dialect,
+            differs,
             address,
             None if link is None else os.fspath(link),
             tcp or not sys.platform.startswith("linux"),
@@ -207,6 +228,11 @@ class VirtualModule:
         if not 0 <= client <= 255:
             raise BadValue(f"client {client}: modules have 0 to 5")
         return self._native.dropped_messages(client)
+
+    @property
+    def traffic(self) -> Traffic:
+        """What crossed its network since it was started."""
+        return Traffic(*self._native.traffic())
 
     def stop(self) -> None:
         """Stop it: the port vanishes, connections close, no thread is left. Idempotent."""

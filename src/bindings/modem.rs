@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -80,8 +81,14 @@ impl NativeModem {
         py.detach(|| self.modem.transcript_path())
     }
 
-    fn transcript(&self, py: Python<'_>) -> Vec<String> {
-        py.detach(|| self.modem.transcript())
+    fn transcript(&self, py: Python<'_>, since: f64) -> Vec<String> {
+        // A time before the opening is the opening.
+        let since = Duration::try_from_secs_f64(since).unwrap_or_default();
+        py.detach(|| self.modem.transcript(since))
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.modem.elapsed().as_secs_f64()
     }
 
     #[pyo3(signature = (line, payload=None, timeout_s=None))]

@@ -1,6 +1,7 @@
 //! A virtual module for Python: started, asked for its port, stopped.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -52,6 +53,7 @@ impl NativeVirtualModule {
     fn start(
         py: Python<'_>,
         dialect: String,
+        differs: Option<String>,
         broker: Option<(String, u16, Option<u16>)>,
         link: Option<PathBuf>,
         tcp: bool,
@@ -69,6 +71,7 @@ impl NativeVirtualModule {
         let redirect =
             broker.map(|(host, port, tls_port)| BrokerAddress { host, port, tls_port: tls_port.unwrap_or(TLS_PORT) });
         let options = VirtualOptions {
+            differs,
             endpoint: if tcp { Endpoint::Tcp } else { Endpoint::Pty { link } },
             network: Network { redirect },
             identity: identity_options(identity),
@@ -129,6 +132,21 @@ impl NativeVirtualModule {
 
     fn dropped_messages(&self, py: Python<'_>, client: u8) -> PyResult<u64> {
         wait::brief(py, || self.module.lock().dropped_messages(client))
+    }
+
+    fn traffic(&self, py: Python<'_>) -> (u64, u64, u64, u64, u64) {
+        py.detach(|| {
+            let module = self.module.lock();
+            let traffic = module.traffic();
+            let counts = [
+                &traffic.connections,
+                &traffic.segments_sent,
+                &traffic.sent,
+                &traffic.segments_received,
+                &traffic.received,
+            ];
+            counts.map(|count| count.load(Ordering::Relaxed)).into()
+        })
     }
 
     fn stop(&self, py: Python<'_>) {

@@ -56,25 +56,15 @@ impl std::error::Error for LoadError {}
 /// Reads the file `name` with all its parents. `None`: it is a shared parent (no `document` of its own), not a dialect.
 pub fn load(name: &str, files: &[Source<'_>]) -> Result<Option<Dialect>, LoadError> {
     let chain = Chain::of(name, files)?;
-    let mut tables = Vec::with_capacity(chain.links.len());
-    for link in &chain.links {
-        let parsed = DeTable::parse(&link.padded).map_err(|e| chain.error(&e, &[]))?;
-        tables.push(parsed);
-    }
-    // The eldest first.
-    let Some(own) = tables.first() else { return Ok(None) };
-    if !own.get_ref().contains_key("document") {
+    if !chain.links.first().is_some_and(|own| own.has("document")) {
         return Ok(None);
     }
-    let mut merged = DeTable::new();
-    let span = own.span();
-    for table in tables.into_iter().rev() {
-        merge(&mut merged, table.into_inner(), &mut Vec::new(), &chain)?;
-    }
-    let table = toml::Spanned::new(span, merged);
-    let dialect = Dialect::deserialize(toml::Deserializer::from(table)).map_err(|e| chain.error(&e, &[]))?;
-    validate::validate(&dialect, name).map_err(|flaw| chain.flaw(name, flaw))?;
-    Ok(Some(dialect))
+    chain.merged(name).map(Some)
+}
+
+/// Reads a difference to the dialect `name`, written as a child of it would be: the module that differs so.
+pub fn load_differing(name: &str, difference: &str, files: &[Source<'_>]) -> Result<Dialect, LoadError> {
+    Chain::below(Source { name: "differs", text: difference }, name, files)?.merged(name)
 }
 
 /// Puts the entries of `child` over those of `parent`.
@@ -189,11 +179,30 @@ struct Link<'a> {
     padded: String,
 }
 
+impl Link<'_> {
+    fn has(&self, key: &str) -> bool {
+        DeTable::parse(&self.padded).is_ok_and(|table| table.get_ref().contains_key(key))
+    }
+}
+
 impl<'a> Chain<'a> {
     fn of(name: &str, files: &[Source<'a>]) -> Result<Chain<'a>, LoadError> {
-        let mut links: Vec<Link<'a>> = Vec::new();
+        Chain::followed(Vec::new(), 0, name, files)
+    }
+
+    /// A file that is in no list, and the dialect it differs from with its parents.
+    fn below(source: Source<'a>, name: &str, files: &[Source<'a>]) -> Result<Chain<'a>, LoadError> {
+        let own = Link { source, start: 0, padded: source.text.to_string() };
+        Chain::followed(vec![own], source.text.len(), name, files)
+    }
+
+    fn followed(
+        mut links: Vec<Link<'a>>,
+        mut start: usize,
+        name: &str,
+        files: &[Source<'a>],
+    ) -> Result<Chain<'a>, LoadError> {
         let mut wanted = name.to_string();
-        let mut start = 0;
         loop {
             let by = links.last().map_or(wanted.as_str(), |l| l.source.name).to_string();
             let fail =
@@ -219,6 +228,24 @@ impl<'a> Chain<'a> {
                 Some(parent) => wanted = parent,
             }
         }
+    }
+
+    /// The dialect that they are together.
+    fn merged(&self, name: &str) -> Result<Dialect, LoadError> {
+        let mut tables = Vec::with_capacity(self.links.len());
+        for link in &self.links {
+            tables.push(DeTable::parse(&link.padded).map_err(|e| self.error(&e, &[]))?);
+        }
+        let span = tables.first().map(toml::Spanned::span).unwrap_or_default();
+        let mut merged = DeTable::new();
+        // The eldest first.
+        for table in tables.into_iter().rev() {
+            merge(&mut merged, table.into_inner(), &mut Vec::new(), self)?;
+        }
+        let table = toml::Spanned::new(span, merged);
+        let dialect = Dialect::deserialize(toml::Deserializer::from(table)).map_err(|e| self.error(&e, &[]))?;
+        validate::validate(&dialect, name).map_err(|flaw| self.flaw(name, flaw))?;
+        Ok(dialect)
     }
 
     /// The text of a name in an array, or why it is none.

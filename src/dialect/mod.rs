@@ -78,6 +78,11 @@ impl Catalogue {
         Ok(Catalogue { dialects })
     }
 
+    /// The built-in dialect of this id, but for a difference in the form of a data file (without `parent`).
+    pub fn load_differing(id: &str, difference: &str) -> Result<Dialect, LoadError> {
+        inherit::load_differing(id, difference, FILES)
+    }
+
     /// `lte_standard_a`, …
     pub fn ids(&self) -> Vec<&str> {
         self.dialects.iter().map(|d| d.id.as_str()).collect()

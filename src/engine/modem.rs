@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::dialect::Dialect;
 use crate::dialect::grammar;
@@ -91,9 +92,15 @@ impl Modem {
         self.shared().talk.lock().path().map(PathBuf::from)
     }
 
-    /// The last of what was said, in the transcript's form: one JSON line each, secrets covered.
-    pub fn transcript(&self) -> Vec<String> {
-        self.shared().talk.lock().entries()
+    /// The last of what was said, in the transcript's form: one JSON line each, secrets covered. `since` is a time of
+    /// [`Modem::elapsed`] between two exchanges.
+    pub fn transcript(&self, since: Duration) -> Vec<String> {
+        self.shared().talk.lock().entries(since)
+    }
+
+    /// Time since the port was opened, as in the transcript.
+    pub fn elapsed(&self) -> Duration {
+        self.shared().at(clock::now())
     }
 
     /// Sends any command line (`+CSQ` or `AT+CSQ`), and a payload at its prompt. `ERROR` is a reply, not an `Err`: see

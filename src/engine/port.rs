@@ -254,7 +254,8 @@ impl Port {
 
     /// The last lines of the talk, secrets covered.
     pub fn tail(&self) -> Vec<String> {
-        let records = self.talk.lock().records();
+        // A line may come in several reads; that many records hold the lines of any usual talk.
+        let records = self.talk.lock().records(Duration::MAX, 4 * TAIL);
         trace::tail(&records, TAIL)
     }
 

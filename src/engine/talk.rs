@@ -22,14 +22,15 @@ use crate::transcript::redact::Redactor;
 /// The record of a port.
 pub struct Talk {
     origin: Instant,
+    /// What was sent is covered in it already, what was received is not yet.
     ring: Ring,
+    redactor: Redactor,
     file: Option<Transcript>,
     path: Option<PathBuf>,
 }
 
 struct Transcript {
     out: BufWriter<File>,
-    redactor: Redactor,
     /// What was said before the module had said who it is: the header comes first in the file.
     waiting: Option<Vec<Entry>>,
     last: Duration,
@@ -39,13 +40,12 @@ struct Transcript {
 impl Talk {
     /// A record that begins now, of a port of this name; `to` is a file, or a folder that gets one.
     pub fn new(port: &str, to: Option<&Path>) -> io::Result<Talk> {
-        let mut talk = Talk { origin: clock::now(), ring: Ring::default(), file: None, path: None };
+        let mut talk =
+            Talk { origin: clock::now(), ring: Ring::default(), redactor: Redactor::new(), file: None, path: None };
         if let Some(to) = to {
             let path = if to.is_dir() { to.join(file_name(port)) } else { to.to_path_buf() };
             let out = BufWriter::new(File::create(&path)?);
-            let redactor = Redactor::new();
-            talk.file =
-                Some(Transcript { out, redactor, waiting: Some(Vec::new()), last: Duration::ZERO, failed: false });
+            talk.file = Some(Transcript { out, waiting: Some(Vec::new()), last: Duration::ZERO, failed: false });
             talk.path = Some(path);
         }
         Ok(talk)
@@ -59,9 +59,20 @@ impl Talk {
     /// Bytes went.
     pub fn put(&mut self, now: Instant, direction: Direction, bytes: &[u8]) {
         let at = now.saturating_duration_since(self.origin);
-        self.ring.put(at, direction, bytes);
-        if let Some(file) = &mut self.file {
-            file.put(at, direction, bytes);
+        match direction {
+            Direction::Sent => {
+                let covered = self.redactor.tx(bytes);
+                self.ring.put(at, direction, &covered);
+                if let Some(file) = &mut self.file {
+                    file.put(at, direction, covered);
+                }
+            }
+            Direction::Received => {
+                self.ring.put(at, direction, bytes);
+                if let Some(file) = &mut self.file {
+                    file.put(at, direction, self.redactor.rx(bytes));
+                }
+            }
         }
     }
 
@@ -72,15 +83,12 @@ impl Talk {
         }
     }
 
-    /// The latest records, secrets covered.
-    pub fn records(&self) -> Vec<Record> {
-        let mut redactor = Redactor::new();
-        let mut shown: Vec<Record> = self.ring.records();
-        for record in &mut shown {
-            record.bytes = match record.direction {
-                Direction::Sent => redactor.tx(&record.bytes),
-                Direction::Received => redactor.rx(&record.bytes),
-            };
+    /// The newest records, secrets covered: all since this time, and at least so many.
+    pub fn records(&self, since: Duration, least: usize) -> Vec<Record> {
+        let mut redactor = self.redactor.listening_anew();
+        let mut shown: Vec<Record> = self.ring.records(since, least);
+        for record in shown.iter_mut().filter(|record| record.direction == Direction::Received) {
+            record.bytes = redactor.rx(&record.bytes);
         }
         let (sent, received) = redactor.flush();
         let at = shown.last().map(|record| record.at).unwrap_or_default();
@@ -92,9 +100,10 @@ impl Talk {
         shown
     }
 
-    /// The latest records in the transcript's form.
-    pub fn entries(&self) -> Vec<String> {
-        let entries = self.records().into_iter().map(|record| entry(record.at, record.direction, record.bytes));
+    /// The newest records, from this time on, in the transcript's form.
+    pub fn entries(&self, since: Duration) -> Vec<String> {
+        let records = self.records(since, 0).into_iter().filter(|record| record.at >= since);
+        let entries = records.map(|record| entry(record.at, record.direction, record.bytes));
         entries.map(|entry| entry.to_line().trim_end().to_owned()).collect()
     }
 
@@ -106,17 +115,13 @@ impl Talk {
     /// Nothing more will be said.
     pub fn finish(&mut self) {
         if let Some(mut file) = self.file.take() {
-            file.finish();
+            file.finish(&mut self.redactor);
         }
     }
 }
 
 impl Transcript {
-    fn put(&mut self, at: Duration, direction: Direction, bytes: &[u8]) {
-        let covered = match direction {
-            Direction::Sent => self.redactor.tx(bytes),
-            Direction::Received => self.redactor.rx(bytes),
-        };
+    fn put(&mut self, at: Duration, direction: Direction, covered: Vec<u8>) {
         self.last = at;
         self.entry(entry(at, direction, covered));
     }
@@ -148,9 +153,9 @@ impl Transcript {
         }
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, redactor: &mut Redactor) {
         self.header(&Header { redacted: true, ..Header::default() });
-        let (sent, received) = self.redactor.flush();
+        let (sent, received) = redactor.flush();
         self.entry(entry(self.last, Direction::Sent, sent));
         self.entry(entry(self.last, Direction::Received, received));
         if let Err(error) = self.out.flush()

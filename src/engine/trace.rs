@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Most bytes of one read or write that are kept; enough for every line that is not a payload.
-const KEPT: usize = 1024;
+const KEPT: usize = 16 * 1024;
 /// Most bytes kept in all.
-const RING: usize = 64 * 1024;
+const RING: usize = 256 * 1024;
 
 /// Which way bytes went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,18 +61,23 @@ impl Ring {
         self.records.push_back(Head { at, direction, kept: kept.len() as u16, length: bytes.len() });
     }
 
-    /// All of it, oldest first.
-    pub fn records(&self) -> Vec<Record> {
-        let mut start = 0;
-        self.records
-            .iter()
-            .map(|head| {
-                let end = start + usize::from(head.kept);
-                let bytes = self.bytes.range(start..end).copied().collect();
-                start = end;
-                Record { at: head.at, direction: head.direction, bytes, length: head.length }
-            })
-            .collect()
+    /// The newest records, oldest of them first: all since this time, and at least so many. They begin where no line of
+    /// the module is half said, since a secret is known by the beginning of its line.
+    pub fn records(&self, since: Duration, least: usize) -> Vec<Record> {
+        let mut end = self.bytes.len();
+        let mut newest_first: Vec<Record> = Vec::new();
+        for head in self.records.iter().rev() {
+            let start = end - usize::from(head.kept);
+            let is_enough = newest_first.len() >= least && head.at < since;
+            if is_enough && head.direction == Direction::Received && self.bytes.get(end - 1) == Some(&b'\n') {
+                break;
+            }
+            let bytes = self.bytes.range(start..end).copied().collect();
+            end = start;
+            newest_first.push(Record { at: head.at, direction: head.direction, bytes, length: head.length });
+        }
+        newest_first.reverse();
+        newest_first
     }
 }
 
@@ -112,20 +117,35 @@ mod tests {
         ring.put(Duration::ZERO, Direction::Sent, b"AT+CSQ\r");
         ring.put(Duration::ZERO, Direction::Received, b"\r\n+CS");
         ring.put(Duration::ZERO, Direction::Received, b"Q: 24,99\r\n\r\nOK\r\n");
-        assert_eq!(vec!["> AT+CSQ", "< +CSQ: 24,99", "< OK"], tail(&ring.records(), 8));
-        assert_eq!(vec!["< OK"], tail(&ring.records(), 1));
+        assert_eq!(vec!["> AT+CSQ", "< +CSQ: 24,99", "< OK"], tail(&ring.records(Duration::MAX, 8), 8));
+        assert_eq!(vec!["< OK"], tail(&ring.records(Duration::ZERO, 0), 1));
     }
 
     #[test]
     fn the_ring_keeps_the_newest_and_the_true_length() {
         let mut ring = Ring::default();
         for number in 0..200_u8 {
-            ring.put(Duration::from_secs(number.into()), Direction::Received, &vec![number; 2000]);
+            ring.put(Duration::from_secs(number.into()), Direction::Received, &vec![number; 20_000]);
         }
-        let records = ring.records();
+        let records = ring.records(Duration::ZERO, 0);
         assert_eq!(RING / KEPT, records.len());
         assert_eq!(Some(199), records.last().map(|record| record.bytes[KEPT - 1]));
-        assert!(records.iter().all(|record| record.length == 2000));
+        assert!(records.iter().all(|record| record.length == 20_000));
+    }
+
+    #[test]
+    fn the_newest_begin_where_no_line_is_half_said() {
+        let mut ring = Ring::default();
+        for (second, text) in [(1, "\r\nOK\r\n"), (2, "\r\n+X: se"), (3, "cret\r\n"), (4, "\r\nOK\r\n")] {
+            ring.put(Duration::from_secs(second), Direction::Received, text.as_bytes());
+        }
+        let seconds = |since: u64, least: usize| -> Vec<u64> {
+            ring.records(Duration::from_secs(since), least).iter().map(|record| record.at.as_secs()).collect()
+        };
+        assert_eq!(vec![4], seconds(4, 1));
+        assert_eq!(vec![2, 3, 4], seconds(3, 0));
+        assert_eq!(vec![2, 3, 4], seconds(9, 2));
+        assert_eq!(vec![1, 2, 3, 4], seconds(1, 9));
     }
 
     #[test]

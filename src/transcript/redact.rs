@@ -96,6 +96,11 @@ impl Redactor {
         Redactor::default()
     }
 
+    /// One that knows what this one knows, and what the host has half written, but has not heard the module yet.
+    pub fn listening_anew(&self) -> Redactor {
+        Redactor { values: self.values.clone(), sent: self.sent.clone(), ..Redactor::default() }
+    }
+
     /// Bytes of the host; what may be recorded of them now.
     pub fn tx(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -129,8 +134,9 @@ impl Redactor {
 
     /// The recording ends: what was held back, of the host and of the module.
     pub fn flush(&mut self) -> (Vec<u8>, Vec<u8>) {
-        let sent = redact_line(&std::mem::take(&mut self.sent).line);
-        let received = redact_line(&std::mem::take(&mut self.received.line));
+        let (mut sent, mut received) = (Vec::new(), Vec::new());
+        self.sent.end(&mut sent);
+        self.received.end(&mut received);
         let received = self.received.values(&self.values, &received, true);
         (sent, received)
     }
@@ -168,7 +174,7 @@ pub fn cover(line: &str) -> String {
 }
 
 /// One direction: the line so far, and how much of it is out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Stream {
     line: Vec<u8>,
     out: usize,

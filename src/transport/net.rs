@@ -16,6 +16,8 @@ use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -27,9 +29,70 @@ use rustls::ServerConfig;
 use rustls::ServerConnection;
 use rustls::pki_types::ServerName;
 
+/// What crossed sockets: of how many connections, how many pieces and bytes each way. Of TLS all of it, not what it carries.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// TCP connections made.
+    pub connections: AtomicU64,
+    /// Writes the sockets took; with small pieces and no delay a segment each.
+    pub segments_sent: AtomicU64,
+    /// Bytes of them.
+    pub sent: AtomicU64,
+    /// Reads that brought something.
+    pub segments_received: AtomicU64,
+    /// Bytes of them.
+    pub received: AtomicU64,
+}
+
+/// A socket, and who counts what crosses it.
+pub struct Socket {
+    tcp: TcpStream,
+    traffic: Option<Arc<Traffic>>,
+}
+
+impl Socket {
+    /// A new connection that is counted.
+    pub fn counted(tcp: TcpStream, traffic: Arc<Traffic>) -> Socket {
+        traffic.connections.fetch_add(1, Ordering::Relaxed);
+        Socket { tcp, traffic: Some(traffic) }
+    }
+}
+
+impl From<TcpStream> for Socket {
+    fn from(tcp: TcpStream) -> Socket {
+        Socket { tcp, traffic: None }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.tcp.read(buffer)?;
+        if let Some(traffic) = self.traffic.as_ref().filter(|_| count > 0) {
+            traffic.segments_received.fetch_add(1, Ordering::Relaxed);
+            traffic.received.fetch_add(count as u64, Ordering::Relaxed);
+        }
+        Ok(count)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.tcp.write(bytes)?;
+        if let Some(traffic) = self.traffic.as_ref().filter(|_| count > 0) {
+            traffic.segments_sent.fetch_add(1, Ordering::Relaxed);
+            traffic.sent.fetch_add(count as u64, Ordering::Relaxed);
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
 /// One TCP connection, plain or TLS, either end.
 pub struct Stream {
-    socket: TcpStream,
+    socket: Socket,
     tls: Option<Box<Connection>>,
     /// What the socket did not take yet; plain connections only, TLS keeps its own.
     unsent: Vec<u8>,
@@ -38,30 +101,32 @@ pub struct Stream {
 
 impl Stream {
     /// A plain connection.
-    pub fn plain(socket: TcpStream) -> io::Result<Stream> {
-        prepare(&socket)?;
+    pub fn plain(socket: impl Into<Socket>) -> io::Result<Stream> {
+        let socket = socket.into();
+        prepare(&socket.tcp)?;
         Ok(Stream { socket, tls: None, unsent: Vec::new(), ended: false })
     }
 
     /// The client's end of a TLS connection; `host` is what SNI and a host-name check see.
-    pub fn client(socket: TcpStream, config: Arc<ClientConfig>, host: &str) -> io::Result<Stream> {
+    pub fn client(socket: impl Into<Socket>, config: Arc<ClientConfig>, host: &str) -> io::Result<Stream> {
+        let socket = socket.into();
         let name = match ServerName::try_from(host.to_owned()) {
             Ok(name) => name,
             // A name TLS cannot carry: the peer's address takes its place, and is never sent as SNI.
-            Err(_) => ServerName::IpAddress(socket.peer_addr()?.ip().into()),
+            Err(_) => ServerName::IpAddress(socket.tcp.peer_addr()?.ip().into()),
         };
         let tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
         Stream::secured(socket, tls.into())
     }
 
     /// The server's end of a TLS connection.
-    pub fn server(socket: TcpStream, config: Arc<ServerConfig>) -> io::Result<Stream> {
+    pub fn server(socket: impl Into<Socket>, config: Arc<ServerConfig>) -> io::Result<Stream> {
         let tls = ServerConnection::new(config).map_err(io::Error::other)?;
-        Stream::secured(socket, tls.into())
+        Stream::secured(socket.into(), tls.into())
     }
 
-    fn secured(socket: TcpStream, mut tls: Connection) -> io::Result<Stream> {
-        prepare(&socket)?;
+    fn secured(socket: Socket, mut tls: Connection) -> io::Result<Stream> {
+        prepare(&socket.tcp)?;
         tls.set_buffer_limit(None); // `write` takes everything; the owner looks at `wants_write`.
         let mut stream = Stream { socket, tls: Some(Box::new(tls)), unsent: Vec::new(), ended: false };
         stream.flush()?;
@@ -132,13 +197,13 @@ impl Stream {
             tls.send_close_notify();
         }
         let _ = self.flush(); // The other end may be gone already; then there is nobody to say goodbye to.
-        let _ = self.socket.shutdown(Shutdown::Write);
+        let _ = self.socket.tcp.shutdown(Shutdown::Write);
     }
 
     /// Ends both directions at once and without goodbye, as a network failure does: nothing waiting is delivered.
     pub fn abort(&mut self) {
         self.unsent.clear();
-        let _ = self.socket.shutdown(Shutdown::Both);
+        let _ = self.socket.tcp.shutdown(Shutdown::Both);
     }
 
     /// Whether bytes wait for the line.
@@ -176,25 +241,25 @@ impl Stream {
 
     /// Who is at the other end.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.peer_addr()
+        self.socket.tcp.peer_addr()
     }
 }
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("socket", &self.socket).field("tls", &self.is_tls()).finish_non_exhaustive()
+        f.debug_struct("Stream").field("socket", &self.socket.tcp).field("tls", &self.is_tls()).finish_non_exhaustive()
     }
 }
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.socket.tcp.as_fd()
     }
 }
 
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.socket.tcp.as_raw_fd()
     }
 }
 

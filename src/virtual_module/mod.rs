@@ -25,6 +25,7 @@ mod surroundings;
 mod tls_contexts;
 mod uart;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,12 +34,15 @@ use std::sync::atomic::Ordering;
 use std::thread::Builder;
 use std::thread::JoinHandle;
 
+use parking_lot::Mutex;
 use polling::Poller;
 
+use crate::dialect::Catalogue;
 use crate::dialect::catalogue;
 use crate::dialect::schema::Dialect;
 use crate::error::Error;
 use crate::error::Kind;
+use crate::transport::net::Traffic;
 use crate::transport::pair::Link;
 use crate::transport::pair::PairEnd;
 use crate::virtual_module::control::Order;
@@ -59,6 +63,9 @@ pub use quirks::QuirkRow;
 pub struct VirtualOptions {
     /// `ecx00u_egx00u`
     pub dialect: String,
+    /// How the module differs from its document: TOML in the form of a data file (`src/dialect/data`) that holds only what
+    /// differs, `[commands."AT+QMTCFG".params]` and so on. A host knows nothing of it.
+    pub differs: Option<String>,
     /// Where hosts find it.
     pub endpoint: Endpoint,
     /// What is behind its antenna.
@@ -91,6 +98,7 @@ impl VirtualOptions {
     pub fn new(dialect: impl Into<String>) -> VirtualOptions {
         VirtualOptions {
             dialect: dialect.into(),
+            differs: None,
             endpoint: Endpoint::Pty { link: None },
             network: Network::default(),
             conditions: Conditions::default(),
@@ -142,6 +150,22 @@ pub struct BrokerAddress {
     pub tls_port: u16,
 }
 
+/// The dialect of this name, but for a difference. Each one is kept for good, once: whatever describes a module refers to it.
+fn differing_dialect(id: &str, difference: Option<&str>) -> Result<&'static Dialect, Error> {
+    static KEPT: Mutex<BTreeMap<(String, String), &'static Dialect>> = Mutex::new(BTreeMap::new());
+    let plain = dialect(id)?;
+    let Some(text) = difference.filter(|text| !text.trim().is_empty()) else { return Ok(plain) };
+    let mut kept = KEPT.lock();
+    if let Some(known) = kept.get(&(id.to_owned(), text.to_owned())) {
+        return Ok(known);
+    }
+    let differing = Catalogue::load_differing(id, text)
+        .map_err(|error| Error::new(Kind::BadValue, format!("a difference to {id} cannot be used: {error}")))?;
+    let differing: &'static Dialect = Box::leak(Box::new(differing));
+    kept.insert((id.to_owned(), text.to_owned()), differing);
+    Ok(differing)
+}
+
 /// The dialect of this name; the error lists those that exist.
 fn dialect(id: &str) -> Result<&'static Dialect, Error> {
     catalogue().get(id).ok_or_else(|| {
@@ -157,6 +181,7 @@ pub struct VirtualModule {
     host_end: Option<PairEnd>,
     dialect: &'static Dialect,
     control: control::Control,
+    traffic: Arc<Traffic>,
     poller: Arc<Poller>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -181,7 +206,9 @@ impl VirtualModule {
         }
         .map_err(failed)?;
         let poller = Arc::new(Poller::new().map_err(failed)?);
-        let (module, identity) = module::Module::build(&options, Box::new(network::Sockets::new(poller.clone())))?;
+        let traffic = Arc::new(Traffic::default());
+        let sockets = network::Sockets::new(poller.clone(), traffic.clone());
+        let (module, identity) = module::Module::build(&options, Box::new(sockets))?;
         let dialect = module.device.dialect;
         let stop = Arc::new(AtomicBool::new(false));
         let path = line.path().to_owned();
@@ -192,7 +219,7 @@ impl VirtualModule {
             .name(format!("virtual-{}", dialect.id))
             .spawn(move || board.run())
             .map_err(|error| Error::new(Kind::Internal, format!("no thread for the module: {error}")))?;
-        Ok(VirtualModule { path, identity, host_end, dialect, control, poller, stop, thread: Some(thread) })
+        Ok(VirtualModule { path, identity, host_end, dialect, control, traffic, poller, stop, thread: Some(thread) })
     }
 
     /// What a host opens: `/dev/pts/3`, `tcp://127.0.0.1:40123`; empty for a pair.
@@ -253,6 +280,11 @@ impl VirtualModule {
         let (answer, dropped) = crossbeam_channel::bounded(1);
         self.control.give(Order::Dropped(client, answer))?;
         Ok(dropped.try_recv().unwrap_or_default())
+    }
+
+    /// What it sent and received over its network since it was started.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Stops it and waits for its thread; the second call does nothing.

@@ -93,6 +93,7 @@ class Bench:
         ports = f"{broker.port}" if broker.tls_port is None else f"{broker.port}:{broker.tls_port}"
         module = modemrig.VirtualModule(
             slot.known_dialect or "",
+            differs=slot.differs,
             broker=f"{broker.peer_host}:{ports}",
             quirks=slot.quirks,
             faults=slot.faults,

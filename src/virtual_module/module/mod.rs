@@ -93,7 +93,7 @@ pub(super) struct Module {
 impl Module {
     /// The module that these options describe, on this network; and who it says it is.
     pub(super) fn build(options: &VirtualOptions, bearer: Box<dyn Bearer>) -> Result<(Module, Identity), Error> {
-        let dialect = super::dialect(&options.dialect)?;
+        let dialect = super::differing_dialect(&options.dialect, options.differs.as_deref())?;
         let speed = Speed::new(options.speed).ok_or_else(|| {
             Error::new(Kind::BadValue, format!("speed {}: a factor from 0.000001 to 1000000", options.speed))
         })?;

@@ -18,7 +18,9 @@ use polling::PollMode;
 use polling::Poller;
 
 use crate::transport::net::DialError;
+use crate::transport::net::Socket as Wire;
 use crate::transport::net::Stream;
+use crate::transport::net::Traffic;
 use crate::transport::net::dial;
 use crate::virtual_module::network::OpenFault;
 use crate::virtual_module::network::Target;
@@ -41,12 +43,13 @@ struct Attempt {
 pub(in crate::virtual_module) struct Sockets {
     poller: Arc<Poller>,
     dialled: (Sender<Attempt>, Receiver<Attempt>),
+    traffic: Arc<Traffic>,
 }
 
 impl Sockets {
-    /// Connections that this poller watches.
-    pub(in crate::virtual_module) fn new(poller: Arc<Poller>) -> Sockets {
-        Sockets { poller, dialled: unbounded() }
+    /// Connections that this poller watches, and what crosses them counted.
+    pub(in crate::virtual_module) fn new(poller: Arc<Poller>, traffic: Arc<Traffic>) -> Sockets {
+        Sockets { poller, dialled: unbounded(), traffic }
     }
 }
 
@@ -78,7 +81,8 @@ impl Bearer for Sockets {
 
     fn dialled(&mut self) -> Option<(Ticket, Dialled)> {
         let Attempt { ticket, target, outcome } = self.dialled.1.try_recv().ok()?;
-        let stream = match outcome {
+        let counted = outcome.map(|socket| Wire::counted(socket, self.traffic.clone()));
+        let stream = match counted {
             Ok(socket) => match &target.security {
                 None => Stream::plain(socket).map_err(|_| OpenFault::Refused),
                 Some(Security::Tls(config)) => {
