@@ -112,8 +112,8 @@ class VirtualModule:
 
         Raises:
             Unsupported: there is no such dialect.
-            BadValue: ``differs`` cannot be used, with its line and key; there is no such quirk or fault, or not with this parameter; a value of the identity or of the
-                conditions is out of its range.
+            BadValue: ``differs`` cannot be used, with its line and key; there is no such quirk or fault, or not with this
+                parameter; a value of the identity or of the conditions is out of its range.
         """
         if not 0 <= seed < 2**64:
             raise BadValue(f"seed {seed}: a whole number from 0 to 2**64 - 1")
