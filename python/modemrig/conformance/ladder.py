@@ -41,6 +41,15 @@ LADDERS: dict[str, tuple[Rung, ...]] = {
 MOVES = (
     *("AT+QMTOPEN=", "AT+QMTCLOSE=", "AT+QMTCONN=", "AT+QMTDISC="),
     *("AT+CMQTTSTART", "AT+CMQTTSTOP", "AT+CMQTTACCQ=", "AT+CMQTTREL=", "AT+CMQTTCONNECT=", "AT+CMQTTDISC="),
+    *(
+        "AT+CMQTTSSLCFG=",
+        "AT+CMQTTCFG=",
+        "AT+CMQTTWILLTOPIC=",
+        "AT+CMQTTWILLMSG=",
+        "AT+CMQTTTOPIC=",
+        "AT+CMQTTPAYLOAD=",
+    ),
+    *("AT+CMQTTSUBTOPIC=", "AT+CMQTTUNSUBTOPIC=", "AT+CMQTTSUB=", "AT+CMQTTUNSUB="),
     *("AT+CFUN", "AT+QPOWD", "AT+CPOF", "AT+CRESET", "AT+QIDEACT", "AT+CGACT", "AT+CGATT"),
 )
 """How commands begin after which a client may be in another state than before."""

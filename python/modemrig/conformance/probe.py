@@ -310,6 +310,10 @@ class Probe:
             for line in ("AT+CMQTTDISC=0,60", "AT+CMQTTREL=0", "AT+CMQTTSTOP"):
                 self._exchange(line)
 
+    def moved(self) -> None:
+        """Something else than a command changed the state of a client: the broker did, or the power."""
+        self._moved = True
+
     def words(self, client: int = 0) -> dict[str, Any]:
         """What stands for this rig in a template: where the broker is, who logs in, a topic, a fresh packet identifier."""
         broker = self.broker
