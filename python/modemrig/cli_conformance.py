@@ -57,6 +57,7 @@ def add_conformance(commands: Any) -> None:
     add("--json", action="store_true", help="with --coverage: a JSON list instead of text")
     add("--data", action="store_true", help="run on virtual modules and print what that costs on a SIM")
     add("--self-test", action="store_true", help="run the suite on broken virtual modules, and see that it notices")
+    add("--everywhere", action="store_true", help="with --self-test: break every document, not one for each way")
     parser.set_defaults(takes_words_for_pytest=True)
 
 
@@ -67,7 +68,7 @@ def _conformance(options: argparse.Namespace) -> int:
         return _coverage(options)
     _need_packages()
     if options.self_test:
-        from modemrig.conformance.self_test import run  # type: ignore[import-not-found,unused-ignore]
+        from modemrig.conformance.self_test import run
 
         return int(run(options))
     _run(options)

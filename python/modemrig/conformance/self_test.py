@@ -1,0 +1,186 @@
+"""Can the suite fail? It runs on broken virtual modules; exactly the facts that each one breaks must be found, and no other.
+
+Every kind says how modules break its facts (``Kind.breakages``); a cell of the matrix is one such module and all facts of its
+document. Not here: how a module is broken (``src/virtual_module``), what the facts are (``kinds``). Driven by
+``modemrig conformance --self-test``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from modemrig.conformance.collect import Learned, is_in
+from modemrig.conformance.document import load
+from modemrig.conformance.facts import facts_of
+from modemrig.conformance.held import HeldSlot
+from modemrig.conformance.kinds import KINDS
+from modemrig.conformance.kinds.kind import Breakage
+from modemrig.hil.bench import Bench
+from modemrig.reference import dialects
+from modemrig.rig import VIRTUAL, Rig, Slot
+
+SPEED = 10.0
+"""Clocks of the broken modules; a cell whose facts need true times runs at 1."""
+PROCESSES = 2 * (os.cpu_count() or 1)
+"""Most of a cell's time is waiting."""
+MOST_SHOWN = 20
+"""Of facts that failed and should not have; a module that is broken too much fails a thousand."""
+UNBROKEN = Breakage("nothing is broken", frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A kind, a document, and a way to break it."""
+
+    kind: str
+    dialect: str
+    number: int
+    """Which of the kind's ways; -1 is the module with nothing broken."""
+
+    def breakage(self) -> Breakage:
+        """What is broken."""
+        if self.number < 0:
+            return UNBROKEN
+        return list(KINDS[self.kind].breakages(load(self.dialect)))[self.number]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a cell showed."""
+
+    cell: Cell
+    title: str
+    broken: int
+    """Facts that had to fail."""
+    missed: tuple[str, ...]
+    """Those of them that did not."""
+    others: tuple[str, ...]
+    """Facts that failed and should not have, each with what was seen."""
+    facts: int
+    """Facts that were checked."""
+    duration_s: float
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the suite noticed what is broken, and nothing else."""
+        return not self.missed and not self.others
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the matrix and print it; returns 0 if every cell is as it must be, else 1."""
+    chosen = [
+        slot.removeprefix(VIRTUAL) for slot in [options.rig or "virtual"] if slot.startswith(VIRTUAL)
+    ] or dialects()
+    kinds = [kind for kind in KINDS if options.k is None or options.k in kind]
+    cells = list(matrix(chosen, kinds, everywhere=options.everywhere))
+    without = sorted(untested(chosen, kinds))
+    print(f"self-test: {len(cells)} broken modules, {len(kinds)} kinds, {len(chosen)} documents", flush=True)
+    started = time.monotonic()
+    good, failed = 0, without != []
+    broken: set[str] = set()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.j or PROCESSES, mp_context=context) as pool:
+        waiting = {pool.submit(check, cell, tuple(options.section)): cell for cell in cells}
+        for number, future in enumerate(as_completed(waiting), 1):
+            outcome = future.result()
+            good += outcome.is_good
+            failed = failed or not outcome.is_good
+            broken |= set(outcome.cell.breakage().fails) - set(outcome.missed)
+            print("\n".join(_shown(outcome, number, len(cells))), flush=True)
+            if failed and options.fail_fast:
+                for other in waiting:
+                    other.cancel()
+                break
+    for kind in without:
+        print(f"NOTHING BREAKS {kind}: its checks prove nothing")
+    facts = sum(fact.unchecked is None for dialect in chosen for fact in facts_of(dialect))
+    took = time.monotonic() - started
+    print(f"{good} of {len(cells)} modules failed exactly the facts that are broken in them, in {took:.0f} s")
+    print(f"{len(broken)} of {facts} facts were seen failing")
+    return 1 if failed else 0
+
+
+def matrix(chosen: list[str], kinds: list[str], *, everywhere: bool) -> Iterator[Cell]:
+    """The cells, the longest first: each document unbroken, then every way to break a kind, in one document or in all."""
+    for dialect in chosen:
+        yield Cell("", dialect, -1)
+    for place, kind in enumerate(kinds):
+        # The documents take turns, so that each of them is broken somewhere.
+        turn = [*chosen[place % len(chosen) :], *chosen[: place % len(chosen)]]
+        seen: set[tuple[str, str]] = set()
+        for dialect in turn:
+            document = load(dialect)
+            for number, breakage in enumerate(KINDS[kind].breakages(document)):
+                # The same words in two families are two ways.
+                if everywhere or (document.family, breakage.title) not in seen:
+                    seen.add((document.family, breakage.title))
+                    yield Cell(kind, dialect, number)
+
+
+def untested(chosen: list[str], kinds: list[str]) -> Iterator[str]:
+    """Kinds that have facts and no way to break them."""
+    for kind in kinds:
+        for dialect in chosen:
+            document = load(dialect)
+            has_facts = any(fact.unchecked is None for fact in KINDS[kind].facts(document))
+            if has_facts and not list(KINDS[kind].breakages(document)):
+                yield f"{kind} of {dialect}"
+
+
+def check(cell: Cell, sections: tuple[str, ...] = ()) -> Outcome:
+    """Run every fact of a document on one broken module."""
+    breakage = cell.breakage()
+    facts = [fact for fact in facts_of(cell.dialect) if fact.unchecked is None and is_in(fact, list(sections))]
+    checked = {fact.id for fact in facts}
+    needs_true_times = any("true_speed" in fact.needs for fact in facts if fact.id in breakage.fails)
+    slot = Slot(
+        "broken",
+        VIRTUAL + cell.dialect,
+        differs=breakage.differs or None,
+        quirks=breakage.quirks,
+        faults=breakage.faults,
+    )
+    started = time.monotonic()
+    noticed: set[str] = set()
+    others: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="modemrig-self-test-") as folder:
+        bench = Bench(Rig("self-test", (slot,), speed=1.0 if needs_true_times else SPEED), folder)
+        held = HeldSlot(bench.slots[0], Learned(cell.dialect, None), offline=False, patience=False)
+        try:
+            for fact in facts:
+                result = held.check(fact)
+                if result.verdict in ("differs", "otherwise"):
+                    noticed.add(fact.id)
+                    if fact.id not in breakage.fails:
+                        others.append(f"{fact.id}: expected {result.expected!r}, observed {result.observed!r}")
+                elif result.verdict == "blocked":
+                    others.append(f"{fact.id}: {result.reason}")
+        finally:
+            held.close()
+            bench.stop()
+    unknown = breakage.fails - {fact.id for fact in facts_of(cell.dialect)}
+    missed = sorted((breakage.fails & checked) - noticed) + [f"{each} (no such fact)" for each in sorted(unknown)]
+    duration = time.monotonic() - started
+    return Outcome(cell, breakage.title, len(breakage.fails), tuple(missed), tuple(others), len(facts), duration)
+
+
+def _shown(outcome: Outcome, number: int, of: int) -> Iterator[str]:
+    cell = outcome.cell
+    mark = "ok  " if outcome.is_good else "BAD "
+    yield (
+        f"[{number:3}/{of}] {mark} {cell.kind or '-':22} {cell.dialect:22} {outcome.broken:4} of {outcome.facts} facts  "
+        f"{outcome.duration_s:5.1f} s  {outcome.title}"
+    )
+    for name in outcome.missed[:MOST_SHOWN]:
+        yield f"      not noticed  {name}"
+    for name in outcome.others[:MOST_SHOWN]:
+        yield f"      not meant    {name}"
+    if len(outcome.others) > MOST_SHOWN:
+        yield f"      … and {len(outcome.others) - MOST_SHOWN} more"
