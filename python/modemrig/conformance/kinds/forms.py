@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, fact_id
-from modemrig.conformance.kinds.kind import Breakage, Kind
+from modemrig.conformance.kinds.kind import Breakage, Kind, difference
 from modemrig.conformance.probe import Probe
 
 
@@ -34,5 +34,5 @@ class TestForm(Kind):
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         facts = list(self.facts(document))
-        tables = [f'[commands."{fact.subject}"]\ntest_reply = ["{fact.subject[2:]}: (7)"]\n' for fact in facts]
-        yield Breakage("every test form prints something else", frozenset(fact.id for fact in facts), "\n".join(tables))
+        other = {("commands", fact.subject, "test_reply"): [f"{fact.subject[2:]}: (7)"] for fact in facts}
+        yield Breakage("every test form prints something else", frozenset(fact.id for fact in facts), difference(other))

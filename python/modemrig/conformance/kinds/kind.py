@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,6 +27,22 @@ class Breakage:
     """As ``modemrig virtual --fault`` takes them."""
     quirks: tuple[str, ...] = ()
     """As ``modemrig virtual --quirk`` takes them."""
+
+
+def difference(entries: Mapping[tuple[str, ...], object]) -> str:
+    """What a broken module's document says otherwise, for ``Breakage.differs``: values by their path.
+
+    ``{("commands", "AT+QMTCFG", "params", "cid", "max"): 14}``
+    """
+    return "".join(f"{'.'.join(map(json.dumps, path))} = {_toml(value)}\n" for path, value in entries.items())
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)  # numbers, texts and truth values are written alike in both
 
 
 class Kind(ABC):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modemrig.conformance.document import CLIENT_PARAMS, Command, Document, Param, Variant
 from modemrig.conformance.facts import Fact, fact_id
-from modemrig.conformance.kinds.kind import Breakage, Kind
+from modemrig.conformance.kinds.kind import Breakage, Kind, difference
 from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import line, ready, typed
 
@@ -57,6 +57,7 @@ class Maximum(Kind):
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         facts = list(self.facts(document))
-        smaller = {(fact.subject, fact.about["param"]): fact.about["value"] - 1 for fact in facts}
-        tables = [f'[commands."{name}".params]\n{param}.max = {value}\n' for (name, param), value in smaller.items()]
-        yield Breakage("every largest value is one smaller", frozenset(fact.id for fact in facts), "\n".join(tables))
+        smaller = {
+            ("commands", fact.subject, "params", fact.about["param"], "max"): fact.about["value"] - 1 for fact in facts
+        }
+        yield Breakage("every largest value is one smaller", frozenset(fact.id for fact in facts), difference(smaller))
