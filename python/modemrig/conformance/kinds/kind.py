@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact
@@ -29,7 +29,7 @@ class Breakage:
     """As ``modemrig virtual --quirk`` takes them."""
 
 
-def difference(entries: Mapping[tuple[str, ...], object]) -> str:
+def difference(entries: Mapping[Any, object]) -> str:
     """What a broken module's document says otherwise, for ``Breakage.differs``: values by their path.
 
     ``{("commands", "AT+QMTCFG", "params", "cid", "max"): 14}``
