@@ -300,7 +300,8 @@ def test_a_line_belongs_to_its_command(line: str, command: str | None):
         (0.412, "412 ms"),
         (1.2, "1.2 s"),
         (75, "75 s"),
-        (123, "2 min 3 s"),
+        (120, "120 s"),
+        (303, "5 min 3 s"),
         (0, "0.00 ms"),
     ],
 )

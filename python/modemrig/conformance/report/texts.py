@@ -77,14 +77,14 @@ def _line(text: str, start: int = 0, end: int = 0) -> Markup:
 
 
 def seconds(value: float | None) -> str:
-    """A duration as people say it: ``0.62 ms``, ``412 ms``, ``1.2 s``, ``2 min 3 s``."""
+    """A duration as people say it: ``0.62 ms``, ``412 ms``, ``120 s``, ``5 min 3 s``."""
     if value is None:
         return NONE
     if value < 0.00995:
         return f"{value * 1e3:.{2 if value < 0.000995 else 1}f} ms"
     if value < 0.9995:
         return f"{value * 1e3:.0f} ms"
-    if value < 120:
+    if value < 300:
         return f"{value:.3g} s"
     return f"{value // 60:.0f} min {value % 60:.0f} s"
 

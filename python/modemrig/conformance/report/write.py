@@ -62,7 +62,7 @@ def render(results: Results) -> str:
         lstrip_blocks=True,
     )
     engine.filters.update(seconds=texts.seconds, visible=texts.visible)
-    engine.globals.update(plural=texts.plural, side_by_side=texts.side_by_side)
+    engine.globals.update(plural=texts.plural, none_said=texts.NONE, side_by_side=texts.side_by_side)
     view = View(results)
     times = distributions(results)
     pieces, transcripts = [], []

@@ -55,7 +55,7 @@
     const box = document.createElement("div");
     box.className = "transcript";
     box.tabIndex = 0;
-    box.setAttribute("role", "log");
+    box.setAttribute("role", "group");
     box.setAttribute("aria-label", "Transcript: time since the first line, direction, bytes");
     if (!lines.length) box.innerHTML = '<p class="empty">Nothing crossed the line.</p>';
     let time = 0;
@@ -100,6 +100,7 @@
     if (!attempts.length && !fact.why) say("Not part of this run.");
     if (!attempts.length) return box;
     const body = document.createElement("div");
+    body.setAttribute("role", attempts.length > 1 ? "tabpanel" : "group");
     const show = ({ slot, attempt: [letter, reason, took, expected, observed, traffic, lines] }) => {
       const facts_ = [reason && escape(reason), `took ${duration(took)}`, traffic && `${count(traffic)} bytes over the network`].filter(Boolean);
       body.innerHTML = `<p class="says">${icon(verdicts[letter])} <b>${verdicts[letter].word}</b> on ${escape(data.slots[slot])} · ${facts_.join(" · ")}</p>`;
