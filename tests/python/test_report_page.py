@@ -112,6 +112,25 @@ def test_a_link_to_a_difference_opens_the_difference(page: Browser, address: str
     assert page.run("document.activeElement.parentElement.open")
 
 
+def test_what_matches_is_in_view(page: Browser):
+    page.run("document.querySelector('#facts').scrollIntoView()")
+    page.run("(() => { const q = document.querySelector('[name=q]'); q.value = 'qmtopen maximum';"
+             "q.dispatchEvent(new Event('input', { bubbles: true })); })()")  # fmt: skip
+    page.wait("document.querySelector('.filter output').textContent")
+    page.wait("document.querySelector('.fact')")
+    top = page.run("document.querySelector('.fact').getBoundingClientRect().top")
+    assert 0 < top < 1200
+
+
+def test_a_count_of_a_slot_shows_its_facts(page: Browser):
+    wanted = sum(1 for row in RAW["results"] if (row["slot"], row["verdict"]) == ("slot-6", "differs"))
+    page.run("document.querySelector('[data-verdict=differs][data-slot=slot-6]').click()")
+    page.wait(f"document.querySelector('.filter output').textContent === '{wanted} of 1,500 facts'")
+    assert page.run(
+        "[...document.querySelectorAll('.finding .on:not([hidden])')].every((on) => on.dataset.slot === 'slot-6')"
+    )
+
+
 def test_keys_search_walk_and_open(page: Browser):
     page.key("/")
     assert page.run("document.activeElement.name") == "q"

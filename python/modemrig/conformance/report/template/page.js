@@ -268,7 +268,11 @@
   let due = 0;
   form.addEventListener("input", () => {
     cancelAnimationFrame(due);
-    due = requestAnimationFrame(filter);
+    due = requestAnimationFrame(() => {
+      filter();
+      const above = one(".filtered").getBoundingClientRect().top; // what was in view may be gone: begin with what matches
+      if (above < 0) scrollBy(0, above);
+    });
   });
   form.addEventListener("reset", () => setTimeout(filter));
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -283,7 +287,7 @@
       for (const box of all("[name=verdict]", form)) box.checked = box.value === button.dataset.verdict;
       form.slot.value = data.slots.indexOf(button.dataset.slot);
       filter();
-      one(`[data-verdict-of="${button.dataset.verdict}"]`)?.scrollIntoView() ?? one("#facts").scrollIntoView();
+      one(".filtered").scrollIntoView();
     } else if (event.target.closest("a")?.hash === location.hash && location.hash) go();
   });
   addEventListener("hashchange", go);
