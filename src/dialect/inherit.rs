@@ -64,7 +64,14 @@ pub fn load(name: &str, files: &[Source<'_>]) -> Result<Option<Dialect>, LoadErr
 
 /// Reads a difference to the dialect `name`, written as a child of it would be: the module that differs so.
 pub fn load_differing(name: &str, difference: &str, files: &[Source<'_>]) -> Result<Dialect, LoadError> {
-    Chain::below(Source { name: "differs", text: difference }, name, files)?.merged(name)
+    let chain = Chain::below(Source { name: "differs", text: difference }, name, files)?;
+    let own = DeTable::parse(&chain.links[0].padded).map_err(|e| chain.error(&e, &[]))?;
+    let stays = |key: &str| ["schema", "id", "parent", "family", "document"].contains(&key);
+    if let Some(key) = own.get_ref().keys().find(|key| stays(key.get_ref().as_ref())) {
+        let message = "a difference cannot change this".to_owned();
+        return Err(chain.at(key.span(), &[key.get_ref().to_string()], message));
+    }
+    chain.merged(name)
 }
 
 /// Puts the entries of `child` over those of `parent`.
@@ -193,7 +200,7 @@ impl<'a> Chain<'a> {
     /// A file that is in no list, and the dialect it differs from with its parents.
     fn below(source: Source<'a>, name: &str, files: &[Source<'a>]) -> Result<Chain<'a>, LoadError> {
         let own = Link { source, start: 0, padded: source.text.to_string() };
-        Chain::followed(vec![own], source.text.len(), name, files)
+        Chain::followed(vec![own], behind(source.text), name, files)
     }
 
     fn followed(
@@ -215,7 +222,7 @@ impl<'a> Chain<'a> {
             };
             let padded = format!("{}{}", " ".repeat(start), source.text);
             links.push(Link { source: *source, start, padded });
-            start += source.text.len();
+            start += behind(source.text);
             let chain = Chain { links };
             let table = DeTable::parse(&chain.links[chain.links.len() - 1].padded).map_err(|e| chain.error(&e, &[]))?;
             let parent = match table.get_ref().get("parent") {
@@ -303,6 +310,11 @@ impl<'a> Chain<'a> {
             }
         }
     }
+}
+
+/// Where the next text of a chain starts; the end of this one still belongs to this one.
+fn behind(text: &str) -> usize {
+    text.len() + 1
 }
 
 /// The byte position of the key at the end of `path`.

@@ -124,6 +124,20 @@ fn place(variant: &str, param: &str, index: i64) -> (String, String, i64) {
     (home.to_string(), param.to_string(), index)
 }
 
+/// The line of a read form: the longest of the document's shapes whose values are all known.
+pub(super) fn read_line(name: &str, command: &Command, value: impl Fn(&str) -> Option<Value>) -> Option<Vec<u8>> {
+    let known = |shape: &&Vec<String>| shape.iter().all(|field| value(field).is_some());
+    let shape = command.read_reply.iter().filter(known).max_by_key(|shape| shape.len())?;
+    let mut line = format!("{}: ", name.trim_start_matches("AT")).into_bytes();
+    for (place, field) in shape.iter().enumerate() {
+        if place > 0 {
+            line.push(b',');
+        }
+        put(&mut line, command.param(field), value(field).as_ref());
+    }
+    Some(line)
+}
+
 /// A value as the wire has it.
 pub(super) fn put(line: &mut Vec<u8>, param: Option<&Param>, value: Option<&Value>) {
     match value {

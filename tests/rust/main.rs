@@ -65,6 +65,8 @@ mod virtual_commands;
 #[cfg(feature = "virtual")]
 mod virtual_conditions;
 #[cfg(feature = "virtual")]
+mod virtual_differs;
+#[cfg(feature = "virtual")]
 mod virtual_examples;
 mod virtual_faults;
 mod virtual_faults_network;

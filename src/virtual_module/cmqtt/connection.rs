@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::dialect::Matched;
+use crate::dialect::Value;
 use crate::mqtt::ClientEvent;
 use crate::mqtt::ClientOptions;
 use crate::mqtt::Level;
@@ -46,16 +47,16 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// The fields of the read form behind the client's number.
-    pub(super) fn shown(&self) -> String {
-        let mut line = format!(",\"{}\",{},{}", self.text, self.keepalive, self.clean_session);
-        if let Some(user) = &self.user {
-            line.push_str(&format!(",\"{user}\""));
-        }
-        if let Some(password) = &self.password {
-            line.push_str(&format!(",\"{}\"", String::from_utf8_lossy(password)));
-        }
-        line
+    /// What the read form shows under this name.
+    pub(super) fn field(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "server_addr" => Value::from(self.text.as_str()),
+            "keepalive_time" => Value::Int(self.keepalive),
+            "clean_session" => Value::Int(self.clean_session),
+            "user_name" => Value::from(self.user.as_deref()?),
+            "pass_word" => Value::Text(self.password.clone()?),
+            _ => return None,
+        })
     }
 }
 
@@ -80,7 +81,8 @@ impl Cmqtt {
         let timeout = device.speed.seconds(client.optimeout);
         let secured = match client.server_type {
             0 => Ok(None),
-            _ => security(device, self.tls_context.unwrap_or(i64::from(CLIENT))).map(Some),
+            _ => security(device, self.tls_context.or(device.dialect.default_of("ssl_ctx_index")).unwrap_or_default())
+                .map(Some),
         };
         self.address = Some(Address {
             text,

@@ -26,8 +26,8 @@ use crate::virtual_module::device::Device;
 use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Typed;
 
-/// Longest part of a payload in one +CMQTTRXPAYLOAD (decision 38).
-const PART: usize = 1500;
+/// Longest part of a payload in one +CMQTTRXPAYLOAD, where the document has no maximum (decision 38).
+const PART: i64 = 1500;
 
 /// What was typed and waits to be used.
 #[derive(Debug, Default)]
@@ -246,7 +246,8 @@ impl Cmqtt {
         let now = device.now;
         let (topic, payload) = (message.topic.len(), message.payload.len());
         if fits(device, "topic_total_len", topic) && fits(device, "payload_total_len", payload) {
-            device.replies.urc_raw(block(message), now);
+            let block = block(device, message);
+            device.replies.urc_raw(block, now);
         } else {
             log::warn!(target: "modemrig::virtual_module", "a message of {payload} bytes, topic of {topic}, is dropped: too long");
         }
@@ -256,12 +257,16 @@ impl Cmqtt {
 
 /// Whether +CMQTTRXSTART can say this length.
 fn fits(device: &Device, param: &str, length: usize) -> bool {
-    let most = device.dialect.urcs.get("+CMQTTRXSTART").and_then(|urc| urc.params.get(param)?.max);
-    most.is_none_or(|most| length as i64 <= most)
+    most(device, "+CMQTTRXSTART", param).is_none_or(|most| length as i64 <= most)
+}
+
+/// The largest value of a parameter of a URC.
+fn most(device: &Device, urc: &str, param: &str) -> Option<i64> {
+    device.dialect.urcs.get(urc)?.params.get(param)?.max
 }
 
 /// `+CMQTTRXSTART`, the topic whole, the payload in parts, `+CMQTTRXEND`; an empty payload has no part (decision 38).
-fn block(message: &IncomingMessage) -> Vec<u8> {
+fn block(device: &Device, message: &IncomingMessage) -> Vec<u8> {
     let (topic, payload) = (message.topic.as_bytes(), message.payload.as_slice());
     let mut bytes = format!("\r\n+CMQTTRXSTART: {CLIENT},{},{}\r\n", topic.len(), payload.len()).into_bytes();
     let mut part = |name: &str, content: &[u8]| {
@@ -270,7 +275,8 @@ fn block(message: &IncomingMessage) -> Vec<u8> {
         bytes.extend_from_slice(b"\r\n");
     };
     part("+CMQTTRXTOPIC", topic);
-    payload.chunks(PART).for_each(|content| part("+CMQTTRXPAYLOAD", content));
+    let longest = most(device, "+CMQTTRXPAYLOAD", "sub_payload_len").unwrap_or(PART).max(1);
+    payload.chunks(longest.unsigned_abs() as usize).for_each(|content| part("+CMQTTRXPAYLOAD", content));
     bytes.extend(format!("+CMQTTRXEND: {CLIENT}\r\n").into_bytes());
     bytes
 }

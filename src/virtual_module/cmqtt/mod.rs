@@ -7,6 +7,8 @@ mod connection;
 mod messages;
 
 use crate::dialect::Matched;
+use crate::dialect::Value;
+use crate::dialect::schema::Command;
 use crate::virtual_module::cmqtt::connection::Address;
 use crate::virtual_module::cmqtt::messages::Staged;
 use crate::virtual_module::cmqtt::messages::Typing;
@@ -18,9 +20,13 @@ use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Service;
 use crate::virtual_module::network::LinkEvent;
 use crate::virtual_module::replies::Shown;
+use crate::virtual_module::settings::read_line;
 
 /// The module has one client.
 const CLIENT: u8 = 0;
+
+/// Longest time for a request where the document has no default, seconds.
+const OPTIMEOUT_S: u64 = 120;
 
 const START: &str = "AT+CMQTTSTART";
 const STOP: &str = "AT+CMQTTSTOP";
@@ -222,7 +228,10 @@ impl Cmqtt {
                     return self.refuse(device, call.command_name, err::NOT_UTF8);
                 };
                 let server_type = call.int("server_type").unwrap_or_default();
-                self.client = Some(Client { id, server_type, check_utf8: true, optimeout: 120 });
+                let default = |name| device.dialect.default_of(name);
+                let check_utf8 = default("checkutf8_flag").is_none_or(|flag| flag == 1);
+                let optimeout = default("optimeout_val").map_or(OPTIMEOUT_S, i64::unsigned_abs);
+                self.client = Some(Client { id, server_type, check_utf8, optimeout });
                 self.state = State::Acquired;
                 Answer::Done
             }
@@ -255,42 +264,29 @@ impl Cmqtt {
         }
     }
 
-    fn read(&self, device: &mut Device, command: &str) {
-        let quoted = |text: &str| format!("\"{text}\"");
-        match command {
-            ACQUIRE => {
-                if let Some(client) = &self.client {
-                    device.replies.info(format!("+CMQTTACCQ: {CLIENT},{},{}", quoted(&client.id), client.server_type));
-                }
-            }
-            "AT+CMQTTSSLCFG" => {
-                let context = self.tls_context.unwrap_or(i64::from(CLIENT));
-                device.replies.info(format!("+CMQTTSSLCFG: {CLIENT},{context}"));
-            }
-            CONNECT => {
-                let rest = match (&self.address, self.state) {
-                    (Some(address), State::Connected) => address.shown(),
-                    _ => String::new(),
-                };
-                device.replies.info(format!("+CMQTTCONNECT: {CLIENT}{rest}"));
-            }
-            DISCONNECT => {
-                let disconnected = i32::from(self.state != State::Connected);
-                device.replies.info(format!("+CMQTTDISC: {CLIENT},{disconnected}"));
-            }
-            SUBSCRIBE => {
-                device.replies.info("+CMQTTSUB:");
-                for topic in &self.subscriptions {
-                    device.replies.info(topic);
-                }
-            }
-            "AT+CMQTTCFG" => {
-                let (flag, seconds) = self.client.as_ref().map_or((1, 120), |c| (i32::from(c.check_utf8), c.optimeout));
-                device.replies.info(format!("+CMQTTCFG: {CLIENT},{flag},{seconds}"));
-            }
-            // AT+CMQTTREL? answers OK alone.
-            _ => {}
+    fn read(&self, device: &mut Device, name: &str, command: &Command) {
+        if name == SUBSCRIBE {
+            device.replies.info("+CMQTTSUB:");
+            self.subscriptions.iter().for_each(|topic| device.replies.info(topic));
+        } else if let Some(line) = read_line(name, command, |field| self.field(command, field)) {
+            device.replies.info(line);
         }
+    }
+
+    /// What a read form shows under this name.
+    fn field(&self, command: &Command, name: &str) -> Option<Value> {
+        let connected = || self.address.as_ref().filter(|_| self.state == State::Connected);
+        let client = self.client.as_ref();
+        Some(match name {
+            "client_index" | "session_id" | "index" => Value::Int(i64::from(CLIENT)),
+            "clientid" => Value::from(client?.id.as_str()),
+            "server_type" => Value::Int(client?.server_type),
+            "ssl_ctx_index" => Value::Int(self.tls_context.or(default_of(command, name)).unwrap_or_default()),
+            "disc_state" => Value::Int(i64::from(self.state != State::Connected)),
+            "checkutf8_flag" => Value::Int(client.map_or(default_of(command, name)?, |c| i64::from(c.check_utf8))),
+            "optimeout_val" => Value::Int(client.map_or(default_of(command, name)?, |c| c.optimeout as i64)),
+            _ => connected()?.field(name)?,
+        })
     }
 
     fn rule(&self, command: &str) -> Rule {
@@ -306,12 +302,17 @@ impl Cmqtt {
     }
 }
 
+/// The default of a parameter that is a number.
+fn default_of(command: &Command, param: &str) -> Option<i64> {
+    command.param(param)?.default.as_deref()?.parse().ok()
+}
+
 impl Service for Cmqtt {
     fn call(&mut self, device: &mut Device, call: &Call<'_>) -> Answer {
         let matched = match call {
             Call::Read(..) if self.state == State::Stopped => return Answer::Refused(Refusal::State),
-            Call::Read(name, _) => {
-                self.read(device, name);
+            Call::Read(name, command) => {
+                self.read(device, name, command);
                 return Answer::Done;
             }
             Call::Write(matched) => matched,

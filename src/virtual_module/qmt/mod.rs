@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::dialect::Matched;
 use crate::dialect::Value;
+use crate::dialect::schema::Command;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Call;
 use crate::virtual_module::device::Device;
@@ -23,6 +24,7 @@ use crate::virtual_module::network::LinkEvent;
 use crate::virtual_module::qmt::publish::Typing;
 use crate::virtual_module::qmt::receive::Slots;
 use crate::virtual_module::replies::Shown;
+use crate::virtual_module::settings::read_line;
 
 /// The settings of a client.
 const CFG: &str = "AT+QMTCFG";
@@ -101,7 +103,7 @@ impl Qmt {
     }
 
     fn client(&mut self, index: u8) -> &mut Client {
-        // The catalogue's range let the index through.
+        // `call` let the index through.
         &mut self.clients[usize::from(index)]
     }
 
@@ -138,24 +140,45 @@ impl Qmt {
         device.query_or_store(call)
     }
 
-    fn read(&mut self, device: &mut Device, name: &str) {
-        let prefix = name.trim_start_matches("AT");
-        if let ("AT+QMTTENAUTH", Some(password)) = (name, &self.password) {
-            return device.replies.info(format!("{prefix}: \"{password}\""));
+    fn read(&mut self, device: &mut Device, name: &str, command: &Command) {
+        if name == "AT+QMTTENAUTH" {
+            let password = |field: &str| self.password.as_deref().filter(|_| field == "password").map(Value::from);
+            return read_line(name, command, password).into_iter().for_each(|line| device.replies.info(line));
         }
         for (index, client) in self.clients.iter().enumerate() {
-            let line = match (name, client.state) {
-                ("AT+QMTOPEN", State::Closed | State::Opening | State::Closing) => continue,
-                ("AT+QMTOPEN", _) => format!("{prefix}: {index},\"{}\",{}", client.host, client.port),
-                ("AT+QMTCONN", State::Open) => format!("{prefix}: {index},1"),
-                ("AT+QMTCONN", State::Connecting) => format!("{prefix}: {index},2"),
-                ("AT+QMTCONN", State::Connected) => format!("{prefix}: {index},3"),
-                ("AT+QMTCONN", State::Disconnecting) => format!("{prefix}: {index},4"),
-                ("AT+QMTRECV", State::Connected) => format!("{prefix}: {index},{}", client.slots.flags()),
-                // A client that is closed, or disconnected, prints no line (decision 21).
-                _ => continue,
+            // A client that is closed, or disconnected, prints no line (decision 21).
+            let is_told = match name {
+                "AT+QMTOPEN" => !matches!(client.state, State::Closed | State::Opening | State::Closing),
+                "AT+QMTCONN" => client.shown_state().is_some(),
+                _ => client.state == State::Connected,
             };
-            device.replies.info(line);
+            if is_told && let Some(line) = read_line(name, command, |field| client.field(index as i64, field)) {
+                device.replies.info(line);
+            }
+        }
+    }
+}
+
+impl Client {
+    /// What a read form shows under this name.
+    fn field(&self, index: i64, name: &str) -> Option<Value> {
+        Some(match name {
+            "client_idx" | "tcp_connectid" => Value::Int(index),
+            "host_name" => Value::from(self.host.as_str()),
+            "port" => Value::Int(self.port),
+            "state" => Value::Int(self.shown_state()?),
+            _ => Value::Int(i64::from(self.slots.holds(name.strip_prefix("store_status_")?.parse().ok()?))),
+        })
+    }
+
+    /// The state as AT+QMTCONN? numbers it.
+    fn shown_state(&self) -> Option<i64> {
+        match self.state {
+            State::Open => Some(1),
+            State::Connecting => Some(2),
+            State::Connected => Some(3),
+            State::Disconnecting => Some(4),
+            _ => None,
         }
     }
 }
@@ -177,8 +200,8 @@ fn setting_int(device: &Device, index: u8, key: &str, place: usize) -> Option<i6
 impl Service for Qmt {
     fn call(&mut self, device: &mut Device, call: &Call<'_>) -> Answer {
         let matched = match call {
-            Call::Read(name, _) => {
-                self.read(device, name);
+            Call::Read(name, command) => {
+                self.read(device, name, command);
                 return Answer::Done;
             }
             Call::Write(matched) => matched,
@@ -187,7 +210,8 @@ impl Service for Qmt {
             return self.fetch_token(device, matched);
         }
         let Some((_, Value::Int(index))) = matched.values.first() else { return Answer::Refused(Refusal::Parameter) };
-        let Ok(index) = u8::try_from(*index) else { return Answer::Refused(Refusal::Parameter) };
+        let index = u8::try_from(*index).ok().filter(|index| usize::from(*index) < self.clients.len());
+        let Some(index) = index else { return Answer::Refused(Refusal::Parameter) };
         if matched.is_query && matched.command_name == CFG {
             return device.query_or_store(matched);
         }

@@ -103,7 +103,7 @@ impl Qmt {
 
     pub(super) fn subscribe(&mut self, device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
         let mut filters = Vec::new();
-        for pair in call.values[2..].chunks(2) {
+        for pair in call.values.get(2..).unwrap_or_default().chunks(2) {
             let [(_, Value::Text(topic)), (_, Value::Int(qos))] = pair else {
                 return Answer::Refused(Refusal::Parameter);
             };
@@ -119,7 +119,7 @@ impl Qmt {
 
     pub(super) fn unsubscribe(&mut self, device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
         let mut filters = Vec::new();
-        for (_, value) in &call.values[2..] {
+        for (_, value) in call.values.get(2..).unwrap_or_default() {
             let Value::Text(topic) = value else { return Answer::Refused(Refusal::Parameter) };
             let Ok(topic) = String::from_utf8(topic.clone()) else { return Answer::Refused(Refusal::Parameter) };
             filters.push(topic);

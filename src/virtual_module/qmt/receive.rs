@@ -1,4 +1,6 @@
-//! Messages from the broker: in the URC, or in one of five slots that the host reads (decisions 34 to 36).
+//! Messages from the broker: in the URC, or in one of the document's slots that the host reads (decisions 34 to 36).
+
+use std::collections::BTreeMap;
 
 use crate::mqtt::IncomingMessage;
 use crate::proto::hex::to_hex;
@@ -7,30 +9,25 @@ use crate::virtual_module::device::Device;
 use crate::virtual_module::qmt::Qmt;
 use crate::virtual_module::qmt::setting_int;
 
-/// Slots of a client.
-pub(super) const SLOTS: usize = 5;
-
 /// The stored messages of one client.
 #[derive(Default)]
-pub(super) struct Slots {
-    messages: [Option<IncomingMessage>; SLOTS],
-}
+pub(super) struct Slots(BTreeMap<u8, IncomingMessage>);
 
 impl Slots {
-    /// `0,1,0,0,0`
-    pub(super) fn flags(&self) -> String {
-        self.messages.each_ref().map(|slot| if slot.is_some() { "1" } else { "0" }).join(",")
+    /// Whether a slot holds a message.
+    pub(super) fn holds(&self, slot: u8) -> bool {
+        self.0.contains_key(&slot)
     }
 
     pub(super) fn clear(&mut self) {
-        self.messages = Default::default();
+        self.0.clear();
     }
 
-    /// Takes the lowest free slot.
-    fn store(&mut self, message: IncomingMessage) -> Option<usize> {
-        let free = self.messages.iter().position(Option::is_none);
-        self.messages[free?] = Some(message);
-        free
+    /// Takes the lowest free slot of so many.
+    fn store(&mut self, message: IncomingMessage, slots: u8) -> Option<u8> {
+        let free = (0..slots).find(|slot| !self.holds(*slot))?;
+        self.0.insert(free, message);
+        Some(free)
     }
 }
 
@@ -40,7 +37,8 @@ impl Qmt {
         let now = device.now;
         if setting_int(device, index, "recv/mode", 1) == Some(1) {
             let length = message.payload.len();
-            let Some(slot) = self.client(index).slots.store(message.clone()) else {
+            let slots = device.dialect.limits.slots.unwrap_or_default();
+            let Some(slot) = self.client(index).slots.store(message.clone(), slots) else {
                 *device.dropped.entry(index).or_default() += 1;
                 return;
             };
@@ -57,12 +55,9 @@ impl Qmt {
     /// `AT+QMTRECV=n` prints and frees all slots in order, `=n,id` one.
     pub(super) fn read_slots(&mut self, device: &mut Device, index: u8, slot: Option<i64>) -> Answer {
         let look = Look::of(device, index);
-        for (number, stored) in self.client(index).slots.messages.iter_mut().enumerate() {
-            if slot.is_none_or(|wanted| wanted == number as i64)
-                && let Some(message) = stored.take()
-            {
-                device.replies.info(look.line(&message));
-            }
+        let meant = |number: &u8, _: &mut IncomingMessage| slot.is_none_or(|wanted| wanted == i64::from(*number));
+        for (_, message) in self.client(index).slots.0.extract_if(.., meant) {
+            device.replies.info(look.line(&message));
         }
         Answer::Done
     }
