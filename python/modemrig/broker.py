@@ -223,6 +223,10 @@ class BenchBroker:
         """Answer every CONNECT from now on with this CONNACK code (1 to 5); ``None`` ends it."""
         self._native.refuse_with(code)
 
+    def refuse_filters(self, filters: Iterable[str]) -> None:
+        """Refuse subscriptions to these topic filters from now on (SUBACK 128; at MQTT 3.1 too), and to no others."""
+        self._native.refuse_filters(list(filters))
+
     def set_clouds(self, devices: Iterable[Device] | None, *, others: bool = False, now_s: int | None = None) -> None:
         """Play the cloud platforms of these devices: recompute credentials, and refuse wrong ones with the right code.
 

@@ -150,6 +150,7 @@ class Modem:
         *,
         timeout_s: float | None = None,
         check: bool = False,
+        exact: bool = False,
     ) -> Reply:
         """Send any command line, ``+CSQ`` or ``AT+CSQ``, and a payload at its prompt.
 
@@ -160,13 +161,18 @@ class Modem:
             payload: what is typed at the prompt; text is sent as UTF-8.
             timeout_s: by default what the document says.
             check: raise what ``Reply.raise_for_status`` raises.
+            exact: type the payload as it is, shorter or longer than announced, and without the Ctrl-Z that would end it; to
+                see what a module does. Too short a payload leaves it waiting for the rest.
 
         Raises:
             NoAnswer: with what was awaited and the last lines.
             PortClosed, PortGone: the port went away meanwhile.
         """
         content = payload.encode() if isinstance(payload, str) else payload
-        reply = Reply(self._native.command(line, content, timeout_s))
+        if exact and content is not None:
+            reply = Reply(self._native.command_exactly(line, content, timeout_s))
+        else:
+            reply = Reply(self._native.command(line, content, timeout_s))
         return reply.raise_for_status() if check else reply
 
     def commands(self, lines: Iterable[str], *, timeout_s: float | None = None) -> list[Reply]:

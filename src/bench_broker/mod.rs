@@ -149,6 +149,12 @@ impl BenchBroker {
         self.shared.with_core(|core| core.policy.refuse_with = code);
     }
 
+    /// Refuses subscriptions to these topic filters from now on, and to no others.
+    pub fn refuse_filters(&self, filters: impl IntoIterator<Item = String>) {
+        let filters = filters.into_iter().collect();
+        self.shared.with_core(|core| core.policy.refused_filters = filters);
+    }
+
     /// Lets in only these users, by password; `None`: anybody.
     pub fn set_users(&self, users: Option<BTreeMap<String, Vec<u8>>>) {
         self.shared.with_core(|core| core.policy.users = users);

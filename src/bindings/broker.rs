@@ -111,6 +111,10 @@ impl NativeBroker {
         py.detach(|| self.broker.refuse_with(code));
     }
 
+    fn refuse_filters(&self, py: Python<'_>, filters: Vec<String>) {
+        py.detach(|| self.broker.refuse_filters(filters));
+    }
+
     #[pyo3(signature = (users))]
     fn set_users(&self, py: Python<'_>, users: Option<BTreeMap<String, String>>) {
         let users = users.map(|users| users.into_iter().map(|(name, word)| (name, word.into_bytes())).collect());

@@ -96,6 +96,11 @@ impl NativeModem {
         wait::blocking(py, timeout_s, |wait| self.modem.command(line, payload, wait)).map(PyReply::from)
     }
 
+    #[pyo3(signature = (line, payload, timeout_s=None))]
+    fn command_exactly(&self, py: Python<'_>, line: &str, payload: &[u8], timeout_s: Option<f64>) -> PyResult<PyReply> {
+        wait::blocking(py, timeout_s, |wait| self.modem.command_exactly(line, payload, wait)).map(PyReply::from)
+    }
+
     #[pyo3(signature = (lines, timeout_s=None))]
     fn commands(&self, py: Python<'_>, lines: Vec<String>, timeout_s: Option<f64>) -> PyResult<Vec<PyReply>> {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

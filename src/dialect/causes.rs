@@ -13,7 +13,8 @@ use crate::dialect::schema::Dialect;
 pub struct Cause {
     /// What has to happen.
     pub cause: Option<String>,
-    /// The scripts that make it happen, one for each way there (`tests/rust/codes.rs`).
+    /// The ways there, by the names of the scripts that go them: `tests/rust/codes.rs` in a simulation, `kinds/codes.py` of
+    /// the conformance suite on a rig.
     #[serde(default)]
     pub tests: Vec<String>,
     /// Why nothing leads there.

@@ -53,6 +53,7 @@ impl Dialect {
                 .set("table", table)
                 .set("code", code)
                 .maybe("cause", cause.cause.as_ref())
+                .filled("ways", strings(&cause.tests))
                 .maybe("unreachable", cause.unreachable.as_ref())
                 .done()
         });

@@ -110,6 +110,12 @@ impl Modem {
         self.run_order(order, wait)
     }
 
+    /// The same with a payload that is typed exactly as it is: shorter or longer than announced, without the Ctrl-Z that
+    /// would end it. What becomes of the module is the caller's affair: too short a payload leaves it waiting for the rest.
+    pub fn command_exactly(&self, line: &str, payload: &[u8], wait: Wait<'_>) -> Result<Reply, Error> {
+        self.run_order(Order::typed_exactly(line, payload, grammar::any()), wait)
+    }
+
     /// Several command lines in one call, one after the other; stops at the first without an answer. The time is that of
     /// each.
     pub fn commands(&self, lines: &[&str], wait: Wait<'_>) -> Result<Vec<Reply>, Error> {

@@ -23,10 +23,12 @@ const CTRL_Z: u8 = 0x1a;
 impl Order {
     /// Any command line; `AT` in front may be left out.
     pub fn raw(text: &str, payload: Option<&[u8]>, grammar: &Grammar) -> Result<Order, Error> {
-        let text = text.trim_matches([' ', '\r', '\n']);
-        let starts = text.get(..2).is_some_and(|head| head.eq_ignore_ascii_case("AT"));
-        let line = if starts { text.to_owned() } else { format!("AT{text}") }.into_bytes();
-        Order::of_line(line, payload, grammar)
+        Order::of_line(line_of(text), payload, grammar)
+    }
+
+    /// The same with a payload that is typed as it is: shorter or longer than announced, without the Ctrl-Z that ends it.
+    pub fn typed_exactly(text: &str, payload: &[u8], grammar: &Grammar) -> Order {
+        Order { input: Input::Prompt(payload.to_vec()), ..Order::with(line_of(text), grammar).0 }
     }
 
     /// A command line that asks for nothing and is owed nothing but its final result.
@@ -44,16 +46,29 @@ impl Order {
 
     /// A whole command line.
     pub fn of_line(line: Vec<u8>, payload: Option<&[u8]>, grammar: &Grammar) -> Result<Order, Error> {
+        let (order, asked) = Order::with(line, grammar);
+        let input = input_of(&order.shown, asked, payload)?;
+        Ok(Order { input, ..order })
+    }
+
+    /// A command line without its payload, and what payload it will ask for.
+    fn with(line: Vec<u8>, grammar: &Grammar) -> (Order, Asked) {
         let shown = text_of(&redact_line(&line));
         let commands = command_line::parse_line(&line).unwrap_or_default();
         let asked = commands.iter().map(|command| grammar.asked(command)).find(|asked| *asked != Asked::Nothing);
-        let input = input_of(&shown, asked.unwrap_or(Asked::Nothing), payload)?;
         let found = commands.iter().filter_map(|command| grammar.awaited(command)).next_back();
         let late = found.filter(|(_, late)| *late).map(|(awaited, _)| awaited);
         let effect = found.map(|(awaited, _)| awaited.op);
         let client = found.and_then(|(awaited, _)| awaited.client);
-        Ok(Order { line, shown, input, awaited: late, effect, client })
+        let order = Order { line, shown, input: Input::None, awaited: late, effect, client };
+        (order, asked.unwrap_or(Asked::Nothing))
     }
+}
+
+fn line_of(text: &str) -> Vec<u8> {
+    let text = text.trim_matches([' ', '\r', '\n']);
+    let starts = text.get(..2).is_some_and(|head| head.eq_ignore_ascii_case("AT"));
+    if starts { text.to_owned() } else { format!("AT{text}") }.into_bytes()
 }
 
 /// What is written at the prompt. A wrong length would leave the module counting.
