@@ -139,7 +139,9 @@ def test_a_version_is_a_number_from_1(version: Any):
         read_results({**SMALL, "version": version})
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", b"\xff\xfe", b"[]", b"{}", b'{"format": "other"}', b"3"])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", b"\xff\xfe", b"[]", b"{}", b'{"format": "other"}', b"3", b"NaN", b"[" * 99_999]
+)
 def test_a_file_of_something_else_is_no_results_file(tmp_path: Path, content: bytes):
     file = tmp_path / "x.json"
     file.write_bytes(content)

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple
 
-from modemrig.errors import CallerError
+from modemrig.conformance.report.reading import ResultsError, reader
 
 __all__ = [
     "FORMAT",
@@ -50,10 +49,6 @@ _VERDICTS: dict[Basis, tuple[Verdict, Verdict]] = {
     "decided": ("as_expected", "otherwise"),
 }
 """What a check that came to its end may say, by the basis of its fact: nothing decided by us is held against a module."""
-
-
-class ResultsError(CallerError):
-    """A file holds no results that can be read; the message names the file and the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +236,8 @@ def load_results(path: str | os.PathLike[str]) -> Results:
     if file.is_dir():
         file /= "results.json"
     try:
-        raw = json.loads(file.read_bytes())
-    except ValueError:
+        raw = json.loads(file.read_bytes(), parse_constant=_no_number)
+    except (ValueError, RecursionError):
         raise ResultsError(f"{file}: not a results file: not JSON", remedy=_REMEDY) from None
     try:
         return read_results(raw)
@@ -269,9 +264,14 @@ def read_results(raw: Any) -> Results:
             f"written in version {version} of the format by modemrig {raw.get('modemrig', '?')}; this one reads {VERSION}",
             remedy="read it with that modemrig or a later one",
         )
-    results: Results = _reader(Results)(raw, "")
+    results: Results = reader(Results)(raw, "")
     _check_references(results)
     return results
+
+
+def _no_number(word: str) -> None:
+    """Refuse what Python reads, and JSON does not know: NaN, Infinity."""
+    raise ValueError(word)
 
 
 _REMEDY = "write one with 'modemrig conformance --report DIR'"
@@ -320,102 +320,3 @@ def _unique(key: str, of: str, values: list[str]) -> None:
 def _among(at: str, value: str, known: Mapping[str, Any], where: str) -> None:
     if value not in known:
         raise ResultsError(f"key '{at}' is {value!r}, which is not in '{where}'")
-
-
-# ----------------------------------------------------------------------------------- readers, made from the types above
-
-
-_Reader = Callable[[Any, str], Any]
-
-_PLAIN: dict[Any, tuple[tuple[type, ...], str]] = {
-    str: ((str,), "a text"),
-    int: ((int,), "a whole number"),
-    float: ((int, float), "a number"),
-}
-
-
-def _reader(wanted: Any) -> _Reader:
-    """What turns JSON into a value of a type, given where it stands in the file for the message."""
-    if wanted is Any:
-        return lambda value, _at: value
-    if wanted in _PLAIN:
-        return _plain_reader(*_PLAIN[wanted])
-    if get_origin(wanted) is Literal:
-        return _literal_reader(get_args(wanted))
-    if get_origin(wanted) is UnionType:
-        (inner,) = (part for part in get_args(wanted) if part is not NoneType)
-        read = _reader(inner)
-        return lambda value, at: None if value is None else read(value, at)
-    if get_origin(wanted) is tuple:
-        return _list_reader(_reader(get_args(wanted)[0]))
-    if get_origin(wanted) is Mapping:
-        return _mapping_reader(_reader(get_args(wanted)[1]))
-    hints = get_type_hints(wanted)
-    if is_dataclass(wanted):
-        return _object_reader(wanted, {each.name: _reader(hints[each.name]) for each in fields(wanted)})
-    return _row_reader(wanted, [_reader(hint) for hint in hints.values()])
-
-
-def _plain_reader(types: tuple[type, ...], called: str) -> _Reader:
-    def read(value: Any, at: str) -> Any:
-        if not isinstance(value, types) or isinstance(value, bool):
-            raise _wrong(at, called, value)
-        return value
-
-    return read
-
-
-def _literal_reader(words: tuple[Any, ...]) -> _Reader:
-    def read(value: Any, at: str) -> Any:
-        if value not in words:
-            raise _wrong(at, f"one of {', '.join(map(repr, words))}", value)
-        return value
-
-    return read
-
-
-def _list_reader(item: _Reader) -> _Reader:
-    def read(value: Any, at: str) -> Any:
-        if not isinstance(value, (list, tuple)):
-            raise _wrong(at, "a list", value)
-        return tuple([item(each, f"{at}[{number}]") for number, each in enumerate(value)])
-
-    return read
-
-
-def _mapping_reader(item: _Reader) -> _Reader:
-    def read(value: Any, at: str) -> Any:
-        if not isinstance(value, Mapping):
-            raise _wrong(at, "an object", value)
-        return {key: item(each, f"{at}[{key!r}]") for key, each in value.items()}
-
-    return read
-
-
-def _object_reader(made: Any, keys: dict[str, _Reader]) -> _Reader:
-    def read(value: Any, at: str) -> Any:
-        if not isinstance(value, Mapping):
-            raise _wrong(at, "an object", value)
-        prefix = f"{at}." if at else ""
-        for key in keys:
-            if key not in value:
-                raise ResultsError(f"key '{prefix}{key}' is missing")
-        return made(**{key: each(value[key], prefix + key) for key, each in keys.items()})
-
-    return read
-
-
-def _row_reader(made: Any, cells: list[_Reader]) -> _Reader:
-    def read(value: Any, at: str) -> Any:
-        if not isinstance(value, (list, tuple)) or len(value) != len(cells):
-            raise _wrong(at, f"a row of {len(cells)}", value)
-        return made(
-            *[cell(each, f"{at}[{number}]") for number, (cell, each) in enumerate(zip(cells, value, strict=True))]
-        )
-
-    return read
-
-
-def _wrong(at: str, called: str, value: Any) -> ResultsError:
-    shown = json.dumps(value, default=repr)
-    return ResultsError(f"key '{at}' must be {called}, not {shown if len(shown) <= 60 else shown[:57] + '...'}")

@@ -196,10 +196,11 @@ class View:
     def reasons(self, verdict: str) -> list[tuple[str, dict[str, list[Fact]]]]:
         """Why facts were skipped or blocked: reason, and facts by slot; the most frequent first."""
         by_reason: dict[str, dict[str, list[Fact]]] = defaultdict(lambda: defaultdict(list))
-        for fact in self.results.facts:
-            for cell in self.cells_of(fact):
-                if cell.verdict == verdict:
-                    by_reason[cell.worst.reason or "no reason was given"][cell.slot.name].append(fact)
+        for slot in self.results.slots:
+            for fact in self.results.facts:
+                cell = self.cells.get((fact.id, slot.name))
+                if cell is not None and cell.verdict == verdict:
+                    by_reason[cell.worst.reason or "no reason was given"][slot.name].append(fact)
         return sorted(by_reason.items(), key=lambda item: -sum(map(len, item[1].values())))
 
     @cached_property
