@@ -1,6 +1,13 @@
 """Every kind of fact there is. A new kind is a class in a file of its theme, and a row here."""
 
+from modemrig.conformance.kinds.cmqtt_answers import ServiceFailure, ServicePrompt, ServiceResult
+from modemrig.conformance.kinds.cmqtt_connect import ServiceConnect
+from modemrig.conformance.kinds.cmqtt_limits import LineLimit
+from modemrig.conformance.kinds.cmqtt_memory import ServiceMemory
+from modemrig.conformance.kinds.cmqtt_messages import ServiceMessage
+from modemrig.conformance.kinds.cmqtt_packets import ServicePacket
 from modemrig.conformance.kinds.cmqtt_states import ServiceError, ServiceState
+from modemrig.conformance.kinds.cmqtt_times import ServiceResponse, ServiceTime
 from modemrig.conformance.kinds.forms import TestForm
 from modemrig.conformance.kinds.kind import Kind
 from modemrig.conformance.kinds.ranges import Maximum
@@ -15,6 +22,16 @@ KINDS: dict[str, Kind] = {
         # behaviour of AT+CMQTT… modules
         ServiceError(),
         ServiceState(),
+        ServiceResult(),
+        ServiceFailure(),
+        ServicePrompt(),
+        ServiceMemory(),
+        ServiceMessage(),
+        ServiceConnect(),
+        ServicePacket(),
+        ServiceResponse(),
+        ServiceTime(),
+        LineLimit(),
     )
 }
 """By name, in the order in which reports explain them."""

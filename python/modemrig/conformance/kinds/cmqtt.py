@@ -23,8 +23,6 @@ NOWHERE = "tcp://no-such-name.invalid:1883"
 """An address that no module can reach: the name is reserved, so that nobody resolves it (RFC 2606)."""
 HEAD = re.compile(rb"\+CMQTTRX(START|TOPIC|PAYLOAD|END): ?([\d, ]+)\r\n")
 Found = TypeVar("Found")
-UNSEEN_S = 0.3
-"""How long nothing must come where nothing should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +157,14 @@ class Service:
             Differs: it does not.
         """
         self.probe.expect(self.probe.ask(f"{command}?"), [*expected, "OK"])
+
+    def longest(self, name: str) -> int:
+        """The greatest length that the prompt of a command takes."""
+        command = self.probe.document.command(name)
+        assert command is not None
+        length = command.variants[0].payload_length
+        assert length is not None
+        return command.params[length].max or 0
 
     # -- the far side --------------------------------------------------------------------------------------------------
 

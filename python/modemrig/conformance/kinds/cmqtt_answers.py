@@ -1,0 +1,228 @@
+"""Facts about what a command of an AT+CMQTT… module answers, in which order, and what it takes at its prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modemrig.conformance.document import Document
+from modemrig.conformance.facts import Fact, fact_id
+from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
+from modemrig.conformance.kinds.kind import Breakage, Kind
+from modemrig.conformance.probe import Answer, Differs, Probe
+from modemrig.conformance.samples import line, ready, typed
+from modemrig.hil.wire import same
+
+RESULT_FIRST = ("AT+CMQTTDISC",)
+"""The document prints the result of these before ``OK``, too."""
+
+
+class ServiceResult(Kind):
+    """Prompt, ``OK``, late result."""
+
+    name = "service-result"
+    title = (
+        "A command of the MQTT service that goes well is answered with what is printed, in this order, each line once."
+    )
+
+    def facts(self, document: Document) -> Iterator[Fact]:
+        if document.is_qmt:
+            return
+        for command in document.commands:
+            for variant in command.variants:
+                lines = [">"] if variant.payload_length else []
+                lines.append("OK")
+                if command.result:
+                    values = ["{client}"] * (len(command.result[0]) - 1) + ["0"]
+                    lines.append(f"{command.name[2:]}: {','.join(values)}")
+                order = ", then ".join(f"{'the prompt' if each == '>' else each.format(client=0)}" for each in lines)
+                yield Fact(
+                    fact_id(document.id, variant.section, command.short, variant.key, "answer"),
+                    self.name,
+                    command.name,
+                    f"{command.name}{f' ({variant.key})' if len(command.variants) > 1 else ''} is answered {order}",
+                    variant.basis if variant.key != "staged" else "decided",
+                    needs=("sim",),
+                    about={
+                        "variant": variant.key,
+                        "line": line(command, variant),
+                        "typed": typed(variant),
+                        "expected": lines,
+                    },
+                )
+
+    def check(self, probe: Probe, fact: Fact) -> None:
+        command = probe.document.command(fact.subject)
+        assert command is not None
+        ready(probe, command, command.variant(fact.about["variant"]))
+        expected = [probe.fill(each) for each in fact.about["expected"]]
+        since = probe.now()
+        answer = probe.ask(probe.fill(fact.about["line"]), fact.about["typed"])
+        if not (fact.subject in RESULT_FIRST and _alike(answer, expected[::-1])):
+            probe.expect(answer, expected)
+        # The next answer comes behind whatever there is more of this one.
+        probe.ask("AT")
+        heard = [each for each in probe.heard(since) if not each.startswith(">")]
+        if len(heard) > len(answer.lines) - (">" in answer.lines) + 1:
+            raise Differs("\n".join([*expected, "OK"]), "\n".join(heard))
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        results = [fact for fact in self.facts(document) if fact.about["expected"][-1] != "OK"]
+        if results:
+            lines = [f"+{fact.subject[3:]}: " for fact in results]
+            yield Breakage(
+                "every late result comes twice",
+                frozenset(fact.id for fact in results),
+                faults=tuple(f"doubled:text={each}" for each in dict.fromkeys(lines)),
+            )
+
+
+def _alike(answer: Answer, expected: list[str]) -> bool:
+    return len(expected) == len(answer.lines) and all(map(same, expected, answer.lines))
+
+
+AWKWARD = b"a\r\nAT+CMQTTDISC?\r\n\x1a\x1b> OK\r\n"
+"""Text with everything in it that ends a line, or input elsewhere."""
+TAME = b"AT/OK/ERROR/> "
+"""The same for what goes to a broker as a topic, where control characters are unwelcome (MQTT 3.1.1, 1.5.3)."""
+NOT_UTF8 = b"\xff\xfe\x80abc"
+
+
+PROMPTS = Table("cmqtt")
+
+
+def _counted(command: str, content: bytes, *more: int, state: str = "acquired") -> None:
+    """The prompt of this command takes exactly as many bytes as were announced, whatever they are."""
+
+    @PROMPTS(
+        command,
+        "takes-what-was-announced",
+        f"{command} takes exactly as many bytes as were announced, whatever they are",
+    )
+    def _(service: Service) -> None:
+        probe = service.reach("connected" if state == "connected" else "acquired")
+        since = probe.now()
+        answer = service.enter(command, content, *more)
+        probe.expect(probe.ask("AT"), ["OK"])
+        if spoiled := [each for each in probe.heard(since) if each.startswith("+CMQTTDISC")]:
+            raise Differs(">\nOK", "\n".join([*answer.lines, *spoiled]))
+
+
+_counted("AT+CMQTTWILLTOPIC", AWKWARD)
+_counted("AT+CMQTTWILLMSG", AWKWARD, 1)
+_counted("AT+CMQTTTOPIC", AWKWARD)
+_counted("AT+CMQTTPAYLOAD", AWKWARD)
+_counted("AT+CMQTTSUB", TAME, 1, state="connected")
+_counted("AT+CMQTTUNSUB", TAME, 0, state="connected")
+
+
+@PROMPTS("AT+CMQTTPAYLOAD", "any-bytes", "with checkUTF8 0 a payload may hold any byte; it arrives as it was typed")
+def _any_bytes(service: Service) -> None:
+    probe = service.reach("acquired")
+    probe.accept('AT+CMQTTCFG="checkUTF8",0,0')
+    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    topic, payload = service.topic(), bytes(range(256))
+    probe.peer.subscribe([topic])
+    service.publish(topic, payload, 1)
+    service.arrives(topic, payload)
+
+
+TEXTS = {
+    "AT+CMQTTWILLTOPIC": (),
+    "AT+CMQTTWILLMSG": (1,),
+    "AT+CMQTTTOPIC": (),
+    "AT+CMQTTPAYLOAD": (),
+}
+"""What is typed and must be UTF-8, with the parameters behind the length."""
+
+
+def _text(command: str, more: tuple[int, ...]) -> None:
+    @PROMPTS(command, "counts-bytes", f"the length of {command} counts bytes of UTF-8, not characters")
+    def _(service: Service) -> None:
+        probe = service.reach("acquired")
+        service.enter(command, "ä€😀", *more)
+        probe.expect(probe.ask("AT"), ["OK"])
+
+    @PROMPTS(command, "not-utf8", f"{command} refuses what is no UTF-8 while checkUTF8 is 1, as it is by default")
+    def _(service: Service) -> None:
+        probe = service.reach("acquired")
+        line = ",".join([f"{command}=0", str(len(NOT_UTF8)), *map(str, more)])
+        answer = probe.ask(line, NOT_UTF8)
+        if not answer.is_refused:
+            raise Differs("ERROR", answer.shown())
+
+
+for _command, _more in TEXTS.items():
+    _text(_command, _more)
+
+
+@PROMPTS("AT+CMQTTCFG", "check-off", "with checkUTF8 0 a payload need not be UTF-8")
+def _check_off(service: Service) -> None:
+    probe = service.reach("acquired")
+    probe.accept('AT+CMQTTCFG="checkUTF8",0,0')
+    service.enter("AT+CMQTTPAYLOAD", NOT_UTF8)
+
+
+@PROMPTS("AT+CMQTTCFG", "check-on", "with checkUTF8 1 again a payload must be UTF-8")
+def _check_on(service: Service) -> None:
+    probe = service.reach("acquired")
+    probe.accept('AT+CMQTTCFG="checkUTF8",0,0')
+    probe.accept('AT+CMQTTCFG="checkUTF8",0,1')
+    answer = probe.ask(f"AT+CMQTTPAYLOAD=0,{len(NOT_UTF8)}", NOT_UTF8)
+    if not answer.is_refused:
+        raise Differs("ERROR", answer.shown())
+
+
+class ServicePrompt(ServiceKind):
+    """What is typed."""
+
+    name = "service-prompt"
+    title = (
+        "At a prompt of the MQTT service exactly the announced bytes are taken; text must be UTF-8 where that is set."
+    )
+    table = PROMPTS
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        # The topics typed at AT+CMQTTSUB and AT+CMQTTUNSUB hold no such character.
+        ids = self.checked(document, "takes-what-was-announced", "any-bytes")
+        tame = ("AT+CMQTTSUB", "AT+CMQTTUNSUB")
+        tame_ids = {fact.id for fact in self.facts(document) if fact.subject in tame}
+        yield Breakage("Ctrl-Z ends what is typed", ids - tame_ids, quirks=("ctrl_z_ends_input",))
+
+
+FAILURES = Table("cmqtt")
+
+
+@FAILURES("AT+CMQTTCONNECT", "failure-orders", "a connection that fails is answered in one of the five printed orders")
+def _failure_orders(service: Service) -> None:
+    answer = service.connect(NOWHERE)
+    told = "+CMQTTCONNECT: 0,<err>"
+    orders = (["OK", told], ["ERROR", told], [told, "ERROR"], ["ERROR"])
+    if answer.late == "+CMQTTCONNECT: 0,0" or not any(_alike(answer, order) for order in orders):
+        raise Differs("\nor\n".join("\n".join(order) for order in orders), answer.shown())
+
+
+@FAILURES(
+    "AT+CMQTTCONNECT",
+    "fails-behind-ok",
+    "a connection that fails on the network is answered OK, then the result",
+    basis="decided",
+)
+def _failure_order(service: Service) -> None:
+    answer = service.connect(NOWHERE)
+    service.probe.expect(answer, ["OK", "+CMQTTCONNECT: 0,<err>"])
+
+
+class ServiceFailure(ServiceKind):
+    """Commands that fail."""
+
+    name = "service-failure"
+    title = "A command of the MQTT service that fails on the network is answered in a printed order."
+    table = FAILURES
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        yield Breakage(
+            "the result of a connection that failed says no reason",
+            self.checked(document),
+            faults=("reworded:from=+CMQTTCONNECT: 0\\,25,to=+CMQTTCONNECT: 0",),
+        )

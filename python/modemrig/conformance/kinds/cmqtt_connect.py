@@ -1,0 +1,260 @@
+"""Facts about how an AT+CMQTT… module connects: names, keep-alive, kind of session, address, TLS, and the will."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from modemrig.conformance.document import Document
+from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
+from modemrig.conformance.kinds.kind import Breakage
+from modemrig.conformance.probe import HEARD_WITHIN_S, Blocked, Differs
+from modemrig.hil.peer import Peer
+
+SEEN = ("sim", "broker_control")
+"""Packets are seen in the bench broker's record."""
+LOOPBACK = "127.0.18.83"
+"""An address of this machine where nobody else listens on the standard port."""
+STANDARD_PORT = 1883
+
+CONNECTS = Table("cmqtt")
+
+# -- CONNECT ---------------------------------------------------------------------------------------------------------------
+
+
+@CONNECTS("AT+CMQTTACCQ", "client-id", "the client id of AT+CMQTTACCQ is the one in CONNECT", needs=SEEN)
+def _client_id(service: Service) -> None:
+    service.join()
+    service.carries("CONNECT", client_id=service.probe.client_id())
+
+
+@CONNECTS("AT+CMQTTACCQ", "longest-client-id", "a client id of the greatest length goes out whole", needs=SEEN)
+def _longest_client_id(service: Service) -> None:
+    probe = service.probe
+    command = probe.document.command("AT+CMQTTACCQ")
+    assert command is not None
+    name = probe.client_id().ljust(command.params["clientid"].max_len or 0, "x")
+    service.join(acquire=f'AT+CMQTTACCQ=0,"{name}"')
+    rows = [row["client_id"] for row in probe.bench_broker.record()[service.mark :] if row.kind == "CONNECT"]
+    if name not in rows:
+        raise Differs(name, "\n".join(rows))
+
+
+@CONNECTS("AT+CMQTTACCQ", "plain", "a client of server_type 0 speaks MQTT over TCP", needs=SEEN)
+def _plain(service: Service) -> None:
+    service.join(acquire=service.probe.fill('AT+CMQTTACCQ=0,"{client_id}",0'))
+    service.packet("CONNECT")
+
+
+@CONNECTS("AT+CMQTTACCQ", "tls", "a client of server_type 1 speaks MQTT over TLS", needs=("sim", "tls"))
+def _tls(service: Service) -> None:
+    probe = service.reach("started")
+    probe.accept(probe.fill('AT+CMQTTACCQ=0,"{client_id}",1'))
+    words = probe.words()
+    service.done(f'AT+CMQTTCONNECT=0,"tcp://{words["host"]}:{probe.broker.tls_port}",60,1{words["login"]}')
+
+
+@CONNECTS("AT+CMQTTACCQ", "tls-only", "a client of server_type 1 does not speak MQTT over TCP", needs=SEEN)
+def _tls_only(service: Service) -> None:
+    answer = service.connect(acquire=service.probe.fill('AT+CMQTTACCQ=0,"{client_id}",1'))
+    if answer.late == "+CMQTTCONNECT: 0,0" or service.packets("CONNECT"):
+        raise Differs("no connection without TLS", answer.shown())
+
+
+@CONNECTS("AT+CMQTTCONNECT", "level", "the client speaks MQTT 3.1.1", basis="decided", needs=SEEN)
+def _level(service: Service) -> None:
+    service.join()
+    service.carries("CONNECT", level=4)
+
+
+def _keepalive(seconds: int) -> None:
+    @CONNECTS(
+        "AT+CMQTTCONNECT", f"keep-alive-{seconds}", f"keepalive_time {seconds} is the keep-alive in CONNECT", needs=SEEN
+    )
+    def _(service: Service) -> None:
+        service.join(keepalive=seconds)
+        service.carries("CONNECT", keep_alive=seconds)
+
+
+for _seconds in (1, 600, 64800):
+    _keepalive(_seconds)
+
+
+def _clean(value: int) -> None:
+    @CONNECTS("AT+CMQTTCONNECT", f"clean-session-{value}", f"clean_session {value} is the flag in CONNECT", needs=SEEN)
+    def _(service: Service) -> None:
+        try:
+            service.join(clean=value)
+            service.carries("CONNECT", clean_session=value == 1)
+        finally:
+            if not value:
+                service.probe.settle()
+                with Peer(service.probe.broker, service.probe.client_id()):
+                    pass  # a clean session takes the place of the stored one
+
+
+for _value in (0, 1):
+    _clean(_value)
+
+
+@CONNECTS("AT+CMQTTCONNECT", "user-name", "user name and password go out in CONNECT", needs=SEEN)
+def _user(service: Service) -> None:
+    service.join(login=',"somebody","secret"')
+    service.carries("CONNECT", username="somebody", has_password=True)
+
+
+@CONNECTS("AT+CMQTTCONNECT", "user-name-alone", "a user name may go out without a password", needs=SEEN)
+def _user_alone(service: Service) -> None:
+    service.join(login=',"somebody"')
+    service.carries("CONNECT", username="somebody", has_password=False)
+
+
+@CONNECTS("AT+CMQTTCONNECT", "no-user-name", "without user name and password neither goes out", needs=SEEN)
+def _nobody(service: Service) -> None:
+    service.join(login="")
+    service.carries("CONNECT", username=None, has_password=False)
+
+
+def _longest_name(param: str, word: str) -> None:
+    @CONNECTS(
+        "AT+CMQTTCONNECT", word, f"a {param} of the greatest length is the one that the server checks", needs=SEEN
+    )
+    def _(service: Service) -> None:
+        probe = service.probe
+        command = probe.document.command("AT+CMQTTCONNECT")
+        assert command is not None
+        # Not both: the line would be longer than a line may be.
+        names = {"user_name": "somebody", "pass_word": "secret"}
+        names[param] = "n" * (command.params[param].max_len or 0)
+        user, password = names.values()
+        try:
+            probe.bench_broker.set_users({user: password})
+            answer = service.connect(login=f',"{user}","{password}"')
+        finally:
+            probe.bench_broker.set_users(None)
+        if answer.late != "+CMQTTCONNECT: 0,0":
+            raise Differs("OK\n+CMQTTCONNECT: 0,0", answer.shown())
+
+
+_longest_name("user_name", "longest-user-name")
+_longest_name("pass_word", "longest-password")
+
+
+@CONNECTS("AT+CMQTTCONNECT", "password", "the password is the one the server checks: another is refused", needs=SEEN)
+def _password(service: Service) -> None:
+    probe = service.probe
+    try:
+        probe.bench_broker.set_users({"somebody": "right"})
+        answer = service.connect(login=',"somebody","wrong"')
+        if answer.late == "+CMQTTCONNECT: 0,0":
+            raise Differs("a refusal", answer.shown())
+        service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1,"somebody","right"'))
+    finally:
+        probe.bench_broker.set_users(None)
+
+
+@CONNECTS(
+    "AT+CMQTTCONNECT",
+    "default-port",
+    "an address without a port means port 1883",
+    needs=("sim", "broker_control", "conditions"),
+)
+def _default_port(service: Service) -> None:
+    probe = service.reach("acquired")
+    try:
+        listening = socket.create_server((LOOPBACK, STANDARD_PORT))
+    except OSError as error:
+        raise Blocked(f"port {STANDARD_PORT} of {LOOPBACK} is not free: {error.strerror}") from None
+    with listening, ThreadPoolExecutor(1) as pool:
+        listening.settimeout(HEARD_WITHIN_S)
+        # It closes without a word, so that AT+CMQTTCONNECT fails at once.
+        came = pool.submit(lambda: listening.accept()[0].close())
+        answer = probe.ask(f'AT+CMQTTCONNECT=0,"tcp://{LOOPBACK}",60,1')
+    if came.exception() is not None:
+        raise Differs(f"a connection to port {STANDARD_PORT}", answer.shown())
+
+
+@CONNECTS(
+    "AT+CMQTTCONNECT",
+    "same-client-id",
+    "another client with the same client id ends the connection",
+    basis="inherited",
+)
+def _same(service: Service) -> None:
+    service.reach("connected")
+    service.lose()
+
+
+# -- the will --------------------------------------------------------------------------------------------------------------
+
+
+def _will(qos: int) -> None:
+    @CONNECTS(
+        "AT+CMQTTWILLMSG",
+        f"quality-{qos}",
+        f"topic, message and quality {qos} of the will go out in CONNECT",
+        needs=SEEN,
+    )
+    def _(service: Service) -> None:
+        service.reach("acquired")
+        service.enter("AT+CMQTTWILLTOPIC", service.topic("will"))
+        service.enter("AT+CMQTTWILLMSG", b"gone", qos)
+        service.done(service.probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+        service.carries("CONNECT", will_topic=service.topic("will"), will_payload=b"gone", will_qos=qos)
+
+
+for _qos in (0, 1, 2):
+    _will(_qos)
+
+
+@CONNECTS("AT+CMQTTWILLMSG", "not-retained", "the will is not retained", basis="decided", needs=SEEN)
+def _will_retained(service: Service) -> None:
+    service.reach("acquired")
+    service.enter("AT+CMQTTWILLTOPIC", service.topic("will"))
+    service.enter("AT+CMQTTWILLMSG", b"gone", 1)
+    service.done(service.probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.carries("CONNECT", will_retain=False)
+
+
+@CONNECTS("AT+CMQTTWILLTOPIC", "no-will", "a topic without a message is no will", basis="decided", needs=SEEN)
+def _half_will(service: Service) -> None:
+    service.reach("acquired")
+    service.enter("AT+CMQTTWILLTOPIC", service.topic("will"))
+    service.done(service.probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.carries("CONNECT", will_topic=None)
+
+
+@CONNECTS("AT+CMQTTWILLMSG", "published", "the will is published when the connection is lost")
+def _published(service: Service) -> None:
+    probe = service.reach("acquired")
+    topic = service.topic("will")
+    probe.peer.subscribe([topic])
+    service.enter("AT+CMQTTWILLTOPIC", topic)
+    service.enter("AT+CMQTTWILLMSG", b"gone", 1)
+    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.lose()
+    service.arrives(topic, b"gone")
+
+
+@CONNECTS("AT+CMQTTWILLMSG", "longest", "a will of the greatest lengths goes out whole", needs=SEEN)
+def _longest_will(service: Service) -> None:
+    probe = service.reach("acquired")
+    topic = service.topic("will").ljust(service.longest("AT+CMQTTWILLTOPIC"), "t")
+    message = b"m" * service.longest("AT+CMQTTWILLMSG")
+    service.enter("AT+CMQTTWILLTOPIC", topic)
+    service.enter("AT+CMQTTWILLMSG", message, 1)
+    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.carries("CONNECT", will_topic=topic, will_payload=message)
+
+
+class ServiceConnect(ServiceKind):
+    """How it connects."""
+
+    name = "service-connect"
+    title = "The MQTT service connects as it is told: names, keep-alive, kind of session, address, TLS, and the will."
+    table = CONNECTS
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        return iter(())

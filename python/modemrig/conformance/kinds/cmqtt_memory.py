@@ -1,0 +1,243 @@
+"""Facts about what an AT+CMQTT… module keeps and what it forgets: what was typed, settings, the client's session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modemrig.conformance.document import Document
+from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
+from modemrig.conformance.kinds.kind import Breakage
+from modemrig.conformance.probe import Differs
+from modemrig.hil.peer import Peer
+
+SEEN = ("sim", "broker_control")
+"""Packets are seen in the bench broker's record."""
+MEMORY = Table("cmqtt")
+
+
+@MEMORY("AT+CMQTTTOPIC", "forgotten", "after AT+CMQTTPUB the topic is forgotten: the next AT+CMQTTPUB is refused")
+def _topic(service: Service) -> None:
+    probe = service.reach("connected")
+    service.publish(service.topic())
+    probe.refuse("AT+CMQTTPUB=0,0,60")
+
+
+@MEMORY(
+    "AT+CMQTTPAYLOAD", "forgotten", "after AT+CMQTTPUB the payload is forgotten: it does not go out with the next topic"
+)
+def _payload(service: Service) -> None:
+    probe = service.reach("connected")
+    topic = service.topic()
+    probe.peer.subscribe([topic])
+    service.publish(topic, b"12345", 1)
+    service.arrives(topic, b"12345")
+    service.enter("AT+CMQTTTOPIC", topic)
+    answer = probe.ask("AT+CMQTTPUB=0,1,60")
+    if answer.final == "OK":
+        service.arrives(topic, b"")
+
+
+@MEMORY(
+    "AT+CMQTTPUB", "empty-message", "AT+CMQTTPUB with a topic and no payload sends an empty message", basis="decided"
+)
+def _empty(service: Service) -> None:
+    probe = service.reach("connected")
+    topic = service.topic()
+    probe.peer.subscribe([topic])
+    service.enter("AT+CMQTTTOPIC", topic)
+    service.done("AT+CMQTTPUB=0,1,60")
+    service.arrives(topic, b"")
+
+
+@MEMORY("AT+CMQTTPUB", "forgets-when-refused", "a refused AT+CMQTTPUB forgets topic and payload, too", basis="decided")
+def _refused(service: Service) -> None:
+    probe = service.reach("acquired")
+    service.enter("AT+CMQTTTOPIC", service.topic())
+    service.enter("AT+CMQTTPAYLOAD", b"12345")
+    probe.refuse("AT+CMQTTPUB=0,0,60")
+    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    probe.refuse("AT+CMQTTPUB=0,0,60")
+
+
+@MEMORY(
+    "AT+CMQTTTOPIC", "last-counts", "of two topics entered one after the other the last is published", basis="decided"
+)
+def _last(service: Service) -> None:
+    probe = service.reach("connected")
+    first, last = service.topic("first"), service.topic("last")
+    probe.peer.subscribe([first, last])
+    service.enter("AT+CMQTTTOPIC", first)
+    service.publish(last, b"12345", 1)
+    got = probe.peer.received.get(timeout=10.0)
+    if got != (last, b"12345"):
+        raise Differs(last, got[0])
+
+
+@MEMORY(
+    "AT+CMQTTTOPIC", "before-connection", "topic and payload may be entered before the client connects", basis="decided"
+)
+def _before(service: Service) -> None:
+    probe = service.reach("acquired")
+    topic = service.topic()
+    probe.peer.subscribe([topic])
+    service.enter("AT+CMQTTTOPIC", topic)
+    service.enter("AT+CMQTTPAYLOAD", b"early")
+    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.done("AT+CMQTTPUB=0,1,60")
+    service.arrives(topic, b"early")
+
+
+@MEMORY(
+    "AT+CMQTTSSLCFG",
+    "forgotten-when-connecting-fails",
+    "a connection that fails forgets the TLS context: it is 0 again",
+)
+def _context_failed(service: Service) -> None:
+    probe = service.reach("acquired")
+    probe.accept("AT+CMQTTSSLCFG=0,1")
+    service.says("AT+CMQTTSSLCFG", "+CMQTTSSLCFG: 0,1")
+    probe.ask(f'AT+CMQTTCONNECT=0,"{NOWHERE}",60,1')
+    service.says("AT+CMQTTSSLCFG", "+CMQTTSSLCFG: 0,0")
+
+
+@MEMORY("AT+CMQTTSSLCFG", "forgotten-with-disconnection", "AT+CMQTTDISC forgets the TLS context: it is 0 again")
+def _context_disconnected(service: Service) -> None:
+    probe = service.reach("acquired")
+    probe.accept("AT+CMQTTSSLCFG=0,1")
+    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.done("AT+CMQTTDISC=0,60")
+    service.says("AT+CMQTTSSLCFG", "+CMQTTSSLCFG: 0,0")
+
+
+@MEMORY("AT+CMQTTSSLCFG", "before-acquiring", "the TLS context may be chosen as soon as the service is started")
+def _context_early(service: Service) -> None:
+    probe = service.reach("started")
+    probe.accept("AT+CMQTTSSLCFG=0,1")
+    service.says("AT+CMQTTSSLCFG", "+CMQTTSSLCFG: 0,1")
+
+
+@MEMORY("AT+CMQTTCFG", "forgotten", "AT+CMQTTREL forgets the settings of AT+CMQTTCFG: they are 1 and 120 again")
+def _settings(service: Service) -> None:
+    probe = service.reach("acquired")
+    probe.accept('AT+CMQTTCFG="checkUTF8",0,0')
+    probe.accept('AT+CMQTTCFG="optimeout",0,24')
+    service.says("AT+CMQTTCFG", "+CMQTTCFG: 0,0,24")
+    probe.accept("AT+CMQTTREL=0")
+    probe.accept(probe.fill('AT+CMQTTACCQ=0,"{client_id}"'))
+    service.says("AT+CMQTTCFG", "+CMQTTCFG: 0,1,120")
+
+
+@MEMORY("AT+CMQTTCFG", "kept", "AT+CMQTTDISC keeps the settings of AT+CMQTTCFG", basis="decided")
+def _settings_kept(service: Service) -> None:
+    probe = service.reach("acquired")
+    probe.accept('AT+CMQTTCFG="optimeout",0,24')
+    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.done("AT+CMQTTDISC=0,60")
+    service.says("AT+CMQTTCFG", "+CMQTTCFG: 0,1,24")
+
+
+@MEMORY("AT+CMQTTREL", "forgets-will", "AT+CMQTTREL forgets the will", basis="decided", needs=SEEN)
+def _will(service: Service) -> None:
+    probe = service.reach("acquired")
+    service.enter("AT+CMQTTWILLTOPIC", service.topic("will"))
+    service.enter("AT+CMQTTWILLMSG", b"gone", 1)
+    probe.accept("AT+CMQTTREL=0")
+    probe.accept(probe.fill('AT+CMQTTACCQ=0,"{client_id}"'))
+    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    if "will_topic" in service.packet("CONNECT").fields:
+        raise Differs("CONNECT without a will", str(service.packet("CONNECT").fields))
+
+
+@MEMORY(
+    "AT+CMQTTSUB",
+    "forgotten",
+    "AT+CMQTTSUB forgets the topic: the short form sends nothing afterwards",
+    needs=SEEN,
+)
+def _subscription(service: Service) -> None:
+    probe = service.reach("connected")
+    service.subscribe(service.topic())
+    probe.ask("AT+CMQTTSUB=0")
+    if len(packets := service.packets("SUBSCRIBE")) != 1:
+        raise Differs("one SUBSCRIBE", f"{len(packets)}")
+
+
+@MEMORY(
+    "AT+CMQTTSUBTOPIC",
+    "used-once",
+    "a staged topic is subscribed to once",
+    basis="decided",
+    needs=SEEN,
+)
+def _staged(service: Service) -> None:
+    probe = service.reach("connected")
+    service.enter("AT+CMQTTSUBTOPIC", service.topic(), 1)
+    service.done("AT+CMQTTSUB=0")
+    probe.ask("AT+CMQTTSUB=0")
+    if len(packets := service.packets("SUBSCRIBE")) != 1:
+        raise Differs("one SUBSCRIBE", f"{len(packets)}")
+
+
+def _returns(service: Service, clean: int) -> list[str]:
+    """Topics of what a client gets that was published while it was away."""
+    probe = service.probe
+    connect = f'AT+CMQTTCONNECT=0,"tcp://{{host}}:{{port}}",60,{clean}{{login}}'
+    try:
+        service.join(clean=clean)
+        topic = service.topic("away")
+        service.subscribe(topic, 1)
+        service.done("AT+CMQTTDISC=0,60")
+        probe.peer.publish(topic, b"while you were away", 1)
+        since = probe.now()
+        service.done(probe.fill(connect))
+        # A message behind it shows that everything before it has come.
+        last = service.topic("last")
+        service.subscribe(last, 1)
+        probe.peer.publish(last, b"last", 1)
+        probe.await_line("last", since=since)
+        return probe.heard(since)
+    finally:
+        probe.settle()
+        with Peer(probe.broker, probe.client_id()):
+            pass  # a clean session takes the place of the stored one
+
+
+@MEMORY(
+    "AT+CMQTTCONNECT",
+    "session-kept",
+    "with clean_session 0 a message published meanwhile comes after the next connection",
+)
+def _session_kept(service: Service) -> None:
+    if "while you were away" not in (heard := _returns(service, 0)):
+        raise Differs("while you were away", "\n".join(heard))
+
+
+@MEMORY("AT+CMQTTCONNECT", "session-forgotten", "with clean_session 1 nothing comes of what was published meanwhile")
+def _session_forgotten(service: Service) -> None:
+    if "while you were away" in (heard := _returns(service, 1)):
+        raise Differs("no message of before", "\n".join(heard))
+
+
+class ServiceMemory(ServiceKind):
+    """What is kept and what is forgotten."""
+
+    name = "service-memory"
+    title = (
+        "The MQTT service forgets what was typed, and its settings, when the document says, and keeps them till then."
+    )
+    table = MEMORY
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        forgets = ("forgotten", "forgets-when-refused", "forgets-will", "used-once")
+        contexts = ("forgotten-when-connecting-fails", "forgotten-with-disconnection")
+        plain = {
+            fact.id
+            for fact in self.facts(document)
+            if (fact.subject, fact.about["word"]) == ("AT+CMQTTSUB", "forgotten")
+        }
+        yield Breakage(
+            "nothing is forgotten",
+            self.checked(document, *forgets, *contexts) - plain,
+            quirks=("nothing_forgotten",),
+        )
