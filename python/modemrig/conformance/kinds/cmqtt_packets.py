@@ -1,4 +1,4 @@
-"""Facts about what an AT+CMQTT… module sends for what it is told when it is connected: seen in the bench broker's record, or by another client."""
+"""Facts about what a connected AT+CMQTT… module sends: seen in the bench broker's record, or by another client."""
 
 from __future__ import annotations
 
