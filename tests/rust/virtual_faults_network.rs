@@ -170,6 +170,22 @@ fn decision_24_a_broker_that_closes_is_told_of_by_what_the_module_was_doing() {
     assert!(said.ends_with("+QMTCONN: 0,2\r\n\r\n+QMTSTAT: 0,1\r\n"), "{said:?}");
 }
 
+/// Decision 24: a socket that refuses what is written is told by what that was.
+#[test]
+fn decision_24_a_link_that_refuses_what_is_written() {
+    for dialect in quectel() {
+        let refusal = "link_cut:how=refusal";
+        let mut module = self::module(dialect, &[refusal]);
+        assert!(connect(&mut module).ends_with("+QMTCONN: 0,2\r\n\r\n+QMTSTAT: 0,3\r\n"));
+        let mut module = connected(dialect);
+        module.inject(refusal).expect("a fault");
+        assert!(module.ask("AT+QMTSUB=0,1,\"t\",1", 1.0).ends_with("+QMTSTAT: 0,6\r\n"));
+        let mut module = connected(dialect);
+        module.inject(refusal).expect("a fault");
+        assert!(module.after(130.0).ends_with("+QMTSTAT: 0,2\r\n"));
+    }
+}
+
 /// A cut at any byte of what goes out or comes in has one outcome: a connection, or an end that is told once.
 #[test]
 fn a_link_cut_at_any_byte_has_one_outcome() {

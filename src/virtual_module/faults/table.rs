@@ -308,8 +308,8 @@ pub const FAULTS: &[FaultRow] = &[
             ParamRow { title: "which bytes count: to the module, from it, or both", ..DIRECTION },
             ParamRow {
                 name: "how",
-                title: "what the module sees: a reset, an orderly end, or nothing at all any more",
-                kind: ParamKind::Choice(&["reset", "close", "silence"]),
+                title: "what the module sees: a reset, an orderly end, nothing at all any more, or that its socket refuses what it writes",
+                kind: ParamKind::Choice(&["reset", "close", "silence", "refusal"]),
                 default: Some("reset"),
             },
             ONCE,

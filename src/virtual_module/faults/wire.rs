@@ -105,6 +105,10 @@ impl Wire {
     /// The bytes up to the one where the link is cut, if it is.
     fn cut<'a>(&mut self, faults: &mut Faults, way: Way, bytes: &'a [u8]) -> (&'a [u8], Option<LostBy>) {
         for active in faults.in_force(&[Effect::Cut]).filter(|active| active.is_way(way.name())) {
+            let refuses = active.text("how") == Some("refusal");
+            if refuses && (way == Way::In || bytes.is_empty()) {
+                continue; // a socket refuses when something is written, not before
+            }
             let after = active.number("after").unwrap_or_default().unsigned_abs();
             let left = usize::try_from(after.saturating_sub(active.passed)).unwrap_or(usize::MAX);
             if bytes.len() < left {
@@ -116,6 +120,7 @@ impl Wire {
             let end = match active.text("how") {
                 Some("silence") => None,
                 Some("close") => Some(LostBy::PeerClosed),
+                Some("refusal") => Some(LostBy::SendingRequest),
                 _ => Some(LostBy::PeerReset),
             };
             self.silent = end.is_none();

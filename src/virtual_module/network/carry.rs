@@ -82,8 +82,10 @@ pub(super) fn send(
     while let Some(bytes) = session.poll_transmit() {
         let (bytes, end) = faulty.pass(Way::Out, &bytes);
         outcome = outcome.and_then(|()| line.write(&bytes));
-        if end.is_some() {
-            return end;
+        match end {
+            Some(LostBy::SendingRequest) => outcome = Err(io::ErrorKind::BrokenPipe.into()),
+            Some(end) => return Some(end),
+            None => {}
         }
     }
     match outcome {
