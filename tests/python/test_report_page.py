@@ -151,6 +151,7 @@ def test_keys_search_walk_and_open(page: Browser):
 def test_a_phone_is_wide_enough(page: Browser):
     page.size(390, 844)
     page.wait("innerWidth === 390")
+    page.run("document.querySelector('.more').click()")
     page.run("document.querySelectorAll('details').forEach((each) => (each.open = true))")
     page.wait("document.querySelectorAll('.fact').length === 1500")
     page.run("document.querySelectorAll('.finding .transcript-of').forEach((each) => each.click())")
