@@ -52,4 +52,4 @@ MOVES = (
     *("AT+CMQTTSUBTOPIC=", "AT+CMQTTUNSUBTOPIC=", "AT+CMQTTSUB=", "AT+CMQTTUNSUB="),
     *("AT+CFUN", "AT+QPOWD", "AT+CPOF", "AT+CRESET", "AT+QIDEACT", "AT+CGACT", "AT+CGATT"),
 )
-"""How commands begin after which a client may be in another state than before."""
+"""How commands begin after which a client may be in another state than before, or keep what was entered."""

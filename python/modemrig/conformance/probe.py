@@ -188,9 +188,13 @@ class Probe:
 
         A setting that it changes is put back behind the check.
         """
-        self._moved = self._moved or line.startswith(MOVES)
         self._remember(line)
-        return self._exchange(line, payload, timeout_s)
+        had_moved = self._moved
+        self._moved = had_moved or line.upper().startswith(MOVES)
+        answer = self._exchange(line, payload, timeout_s)
+        if answer.is_refused and not answer.late:
+            self._moved = had_moved  # nothing has happened
+        return answer
 
     def expect(
         self, answer: Answer, expected: Sequence[str], alike: Callable[[str, str], bool] = same
@@ -309,6 +313,20 @@ class Probe:
         else:
             for line in ("AT+CMQTTDISC=0,60", "AT+CMQTTREL=0", "AT+CMQTTSTOP"):
                 self._exchange(line)
+
+    def power_cycle(self) -> None:
+        """Switch the virtual module off and on; returns when it answers again, as it is after power-up.
+
+        Raises:
+            Blocked: it does not come back.
+        """
+        self.module.power_cycle()
+        deadline = time.monotonic() + HEARD_WITHIN_S
+        while self._exchange("AT", timeout_s=0.1).final != "OK":
+            if time.monotonic() > deadline:
+                raise Blocked("the module does not answer after power-up")
+        self._states.clear()
+        self._moved = False
 
     def moved(self) -> None:
         """Something else than a command changed the state of a client: the broker did, or the power."""
@@ -435,7 +453,11 @@ class Probe:
         assert variant is not None or not values
         if variant is not None and values:
             parameters = dict(zip(variant.query or (), values, strict=False))
-            given = [parameters.get(name, "") for name in variant.params[1:]]
+            known = self.document.command("AT+QMTCFG")
+            assert known is not None
+            # What was never set is not shown; any value does where it has to be written.
+            usual = {name: str(known.params[name].default or known.params[name].min or 0) for name in variant.params}
+            given = [parameters.get(name, usual[name]) for name in variant.params[1:]]
             for condition, counts in variant.counts_when.items():
                 name, _, value = condition.partition("=")
                 if parameters.get(name) == value:

@@ -7,6 +7,7 @@ that sends it, so that facts can be made without a rig.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from modemrig.conformance.document import CLIENT_PARAMS, Command, Param, Variant
 from modemrig.conformance.ladder import State
@@ -108,6 +109,52 @@ def line(
         else:
             words.append(sample(command.params[name]))
     return f"{command.name}={','.join(words)}" if words else command.name
+
+
+def fitting(command: Command, variant: Variant, values: Mapping[str, str], least: int) -> int:
+    """The smallest documented number of parameters, from ``least`` on, that goes with these values."""
+    counts = sorted(each for each in variant.counts if each >= max(least, variant.required)) or [least]
+    for condition, allowed in variant.counts_when.items():
+        name, _, value = condition.partition("=")
+        if values.get(name, sample(command.params[name])) == value:
+            counts = [each for each in counts if each in allowed] or sorted(allowed)
+    return counts[0]
+
+
+def beside(command: Command, variant: Variant, values: Mapping[str, str]) -> dict[str, str]:
+    """These values, with others chosen where the usual ones are forbidden beside them."""
+    given = {name: value for name, value in values.items() if name in variant.params}
+    forbidden = [dict(each.split("=", 1) for each in combination) for combination in variant.forbid]
+    for combination in forbidden:
+        if all(given.get(name, sample(command.params[name])) == value for name, value in combination.items()):
+            other = next((name for name in combination if name not in values), None)
+            if other is not None:
+                excluded = {each.get(other) for each in forbidden}
+                given[other] = next(each for each in command.params[other].values if each not in excluded)
+    return given
+
+
+def written(
+    command: Command, variant: Variant, values: Mapping[str, str] | None = None, *, count: int | None = None
+) -> dict[str, Any]:
+    """A line and what is typed behind it, as a fact carries them in ``about``.
+
+    Args:
+        command: the command.
+        variant: one of its ways.
+        values: values as they stand on the wire, by parameter, in place of the usual ones.
+        count: how many parameters, documented or not; by default as many as needed for the values, of a setting all.
+    """
+    given = beside(command, variant, values or {})
+    if count is None:
+        places = [variant.params.index(name) + 1 for name in given if name in variant.params]
+        count = fitting(command, variant, given, max(variant.counts) if variant.is_keyed else max(places, default=0))
+    return {
+        "command": command.name,
+        "variant": variant.key,
+        "line": line(command, variant, given, count=count),
+        "typed": typed(variant, given, count=count),
+    }
 
 
 def typed(variant: Variant, values: Mapping[str, str] | None = None, *, count: int | None = None) -> bytes | None:

@@ -8,9 +8,12 @@ from modemrig.conformance.kinds.cmqtt_messages import ServiceMessage
 from modemrig.conformance.kinds.cmqtt_packets import ServicePacket
 from modemrig.conformance.kinds.cmqtt_states import ServiceError, ServiceState
 from modemrig.conformance.kinds.cmqtt_times import ServiceResponse, ServiceTime
+from modemrig.conformance.kinds.counts import Between, Count, CountWhen, Forbidden, TooFew, TooMany
 from modemrig.conformance.kinds.forms import TestForm
 from modemrig.conformance.kinds.kind import Kind
-from modemrig.conformance.kinds.ranges import Maximum
+from modemrig.conformance.kinds.ranges import Above, Below, LargestClient, Maximum, Minimum, UnknownClient
+from modemrig.conformance.kinds.texts import Bytes, Longest, Shortest, TooLong, TooShort
+from modemrig.conformance.kinds.values import LetterCase, UnknownKey, UnknownValue, Value, WrongType
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -18,7 +21,30 @@ KINDS: dict[str, Kind] = {
         # forms
         TestForm(),
         # values
+        Minimum(),
         Maximum(),
+        Below(),
+        Above(),
+        LargestClient(),
+        UnknownClient(),
+        Value(),
+        UnknownValue(),
+        WrongType(),
+        UnknownKey(),
+        LetterCase(),
+        # texts
+        Shortest(),
+        Longest(),
+        TooShort(),
+        TooLong(),
+        Bytes(),
+        # numbers of parameters
+        Count(),
+        TooFew(),
+        TooMany(),
+        Between(),
+        CountWhen(),
+        Forbidden(),
         # behaviour of AT+CMQTT… modules
         ServiceError(),
         ServiceState(),

@@ -1,63 +1,182 @@
-"""Facts about values: the smallest and the largest number a parameter takes, and the ones beyond."""
+"""Facts about ranges: the smallest and the largest number a parameter takes, and the ones beyond.
+
+Ends of a range that are enumerated as well are facts of ``values``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from modemrig.conformance.document import CLIENT_PARAMS, Command, Document, Param, Variant
-from modemrig.conformance.facts import Fact, fact_id
-from modemrig.conformance.kinds.kind import Breakage, Kind, difference
-from modemrig.conformance.probe import Probe
-from modemrig.conformance.samples import line, ready, typed
+from modemrig.conformance.facts import Fact
+from modemrig.conformance.kinds.kind import Breakage, difference
+from modemrig.conformance.kinds.lines import Refused, Taken, written_params
+from modemrig.conformance.samples import written
 
 
-def numbers(document: Document) -> Iterator[tuple[Command, Variant, Param]]:
-    """Every number that a command takes, once for each way of writing it."""
-    for command in document.commands:
-        for variant in command.variants:
-            for name in variant.params:
-                if command.params[name].type == "int":
-                    yield command, variant, command.params[name]
+def ends(document: Document, end: Literal["min", "max"], step: int) -> Iterator[tuple[Command, Variant, Param, int]]:
+    """Every range of the document, with the number that lies ``step`` beside an end and is not enumerated."""
+    for command, variant, param in written_params(document, "int"):
+        limit = param.min if end == "min" else param.max
+        if limit is not None and param.name not in CLIENT_PARAMS and str(limit + step) not in param.values:
+            yield command, variant, param, limit + step
 
 
-class Maximum(Kind):
+def with_unit(value: int, param: Param) -> str:
+    """``60 s``"""
+    return f"{value} {param.unit}" if param.unit else str(value)
+
+
+def moved(facts: list[Fact], end: Literal["min", "max"], by: int) -> str:
+    """A difference: this end of every range lies ``by`` away from the fact's value."""
+    return difference(
+        {("commands", fact.subject, "params", fact.about["param"], end): fact.about["value"] + by for fact in facts}
+    )
+
+
+class Minimum(Taken):
+    """The smallest documented number is taken."""
+
+    name = "minimum"
+    title = "The smallest documented value is taken."
+
+    def facts(self, document: Document) -> Iterator[Fact]:
+        for command, variant, param, value in ends(document, "min", 0):
+            yield self.fact(
+                document,
+                command,
+                variant,
+                (param.name, self.name),
+                statement=f"{param.name} of {command.name} may be as small as {with_unit(value, param)}",
+                about=written(command, variant, {param.name: str(value)}) | {"param": param.name, "value": value},
+            )
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        facts = [fact for fact in self.facts(document) if fact.about["param"] not in COMMON]
+        yield Breakage("every smallest value is one larger", frozenset(f.id for f in facts), moved(facts, "min", 1))
+
+
+class Maximum(Taken):
     """The largest documented number is taken."""
 
     name = "maximum"
     title = "The largest documented value is taken."
 
     def facts(self, document: Document) -> Iterator[Fact]:
-        for command, variant, param in numbers(document):
-            if param.max is not None and param.name not in CLIENT_PARAMS:
-                values = {param.name: str(param.max)}
-                count = max(variant.params.index(param.name) + 1, variant.required)
-                count = next((each for each in sorted(variant.counts) if each >= count), count)
-                yield Fact(
-                    fact_id(document.id, variant.section, command.short, variant.key, param.name, self.name),
-                    self.name,
-                    command.name,
-                    f"{param.name} of {command.name} may be {param.max}{' ' + param.unit if param.unit else ''}",
-                    variant.basis,
-                    needs=(),
-                    about={
-                        "command": command.name,
-                        "variant": variant.key,
-                        "param": param.name,
-                        "value": param.max,
-                        "line": line(command, variant, values, count=count),
-                        "typed": typed(variant, values, count=count),
-                    },
-                )
-
-    def check(self, probe: Probe, fact: Fact) -> None:
-        command = probe.document.command(fact.about["command"])
-        assert command is not None
-        ready(probe, command, command.variant(fact.about["variant"]))
-        probe.accept(probe.fill(fact.about["line"]), fact.about["typed"])
+        for command, variant, param, value in ends(document, "max", 0):
+            yield self.fact(
+                document,
+                command,
+                variant,
+                (param.name, self.name),
+                statement=f"{param.name} of {command.name} may be as large as {with_unit(value, param)}",
+                about=written(command, variant, {param.name: str(value)}) | {"param": param.name, "value": value},
+            )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         facts = list(self.facts(document))
-        smaller = {
-            ("commands", fact.subject, "params", fact.about["param"], "max"): fact.about["value"] - 1 for fact in facts
-        }
-        yield Breakage("every largest value is one smaller", frozenset(fact.id for fact in facts), difference(smaller))
+        yield Breakage("every largest value is one smaller", frozenset(f.id for f in facts), moved(facts, "max", -1))
+
+
+class Below(Refused):
+    """A number below the smallest is refused."""
+
+    name = "below"
+    title = "One below the smallest documented value is refused."
+
+    def facts(self, document: Document) -> Iterator[Fact]:
+        for command, variant, param, value in ends(document, "min", -1):
+            yield self.fact(
+                document,
+                command,
+                variant,
+                (param.name, self.name),
+                statement=f"{param.name} of {command.name} cannot be as small as {with_unit(value, param)}",
+                about=written(command, variant, {param.name: str(value)}) | {"param": param.name, "value": value},
+            )
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        facts = list(self.facts(document))
+        yield Breakage(
+            "one below every smallest value is taken", frozenset(f.id for f in facts), moved(facts, "min", 0)
+        )
+
+
+class Above(Refused):
+    """A number above the largest is refused."""
+
+    name = "above"
+    title = "One above the largest documented value is refused."
+
+    def facts(self, document: Document) -> Iterator[Fact]:
+        for command, variant, param, value in ends(document, "max", 1):
+            yield self.fact(
+                document,
+                command,
+                variant,
+                (param.name, self.name),
+                statement=f"{param.name} of {command.name} cannot be as large as {with_unit(value, param)}",
+                about=written(command, variant, {param.name: str(value)}) | {"param": param.name, "value": value},
+            )
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        facts = list(self.facts(document))
+        yield Breakage("one above every largest value is taken", frozenset(f.id for f in facts), moved(facts, "max", 0))
+
+
+class LargestClient(Taken):
+    """The last client answers as well as the first."""
+
+    name = "last-client"
+    title = "The largest documented number of a client is taken."
+
+    def facts(self, document: Document) -> Iterator[Fact]:
+        for command, variant, param in written_params(document, "int"):
+            if param.name in CLIENT_PARAMS and param.max:
+                yield self.fact(
+                    document,
+                    command,
+                    variant,
+                    (param.name, self.name),
+                    statement=f"{command.name} is taken for client {param.max}",
+                    about=written(command, variant) | {"param": param.name, "client": param.max},
+                )
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        facts = list(self.facts(document))
+        if facts:
+            last = {
+                ("commands", fact.subject, "params", fact.about["param"], "max"): fact.about["client"] - 1
+                for fact in facts
+            }
+            yield Breakage("there is a client less", frozenset(fact.id for fact in facts), difference(last))
+
+
+class UnknownClient(Refused):
+    """There is no client beyond the last."""
+
+    name = "unknown-client"
+    title = "A client with a number above the largest does not exist."
+
+    def facts(self, document: Document) -> Iterator[Fact]:
+        for command, variant, param in written_params(document, "int"):
+            if param.name in CLIENT_PARAMS and param.max is not None:
+                value = param.max + 1
+                yield self.fact(
+                    document,
+                    command,
+                    variant,
+                    (param.name, self.name),
+                    statement=f"{command.name} is refused for client {value}: there is none",
+                    about=written(command, variant, {param.name: str(value)}) | {"param": param.name, "value": value},
+                )
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        facts = list(self.facts(document))
+        differs = difference({("clients",): document.clients + 1}) + moved(facts, "max", 0)
+        yield Breakage("there is a client more", frozenset(fact.id for fact in facts), differs)
+
+
+COMMON = ("pkt_timeout", "retry_times", "recv_id", "msgid", "port")
+"""Parameters whose smallest value other facts use."""
