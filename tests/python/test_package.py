@@ -55,7 +55,8 @@ def test_the_wheel_holds_the_suite_and_its_types(wheel: Path):
     assert "modemrig/hil/__init__.py" in names
     report = "modemrig/conformance/report"
     template = {
-        f"{report}/template/{name}" for name in ("page.html", "parts.html", "times.html", "page.css", "page.js")
+        f"{report}/template/{name}"
+        for name in ("page.html", "parts.html", "symbols.html", "times.html", "page.css", "page.js")
     }
     assert {f"{report}/results.schema.json", *template} <= names
     assert not [name for name in names if name.split("/")[0] not in ("modemrig",) and ".dist-info/" not in name]

@@ -9,14 +9,18 @@ import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modemrig.conformance.report.results import Results, read_results
 from modemrig.errors import Unsupported
 
-__all__ = ["render", "write_report"]
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
-_TEMPLATE = Path(__file__).with_name("template")
+__all__ = ["TEMPLATE", "engine", "render", "replace", "write_report"]
+
+TEMPLATE = Path(__file__).with_name("template")
+"""Where the page's parts are; other pages share its look."""
 
 
 def write_report(results: Mapping[str, Any], folder: str | os.PathLike[str]) -> Path:
@@ -39,38 +43,27 @@ def write_report(results: Mapping[str, Any], folder: str | os.PathLike[str]) -> 
     page = render(read_results(results))
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    _replace(target / "results.json", json.dumps(results, ensure_ascii=False, separators=(",", ":")) + "\n")
-    return _replace(target / "report.html", page)
+    replace(target / "results.json", json.dumps(results, ensure_ascii=False, separators=(",", ":")) + "\n")
+    return replace(target / "report.html", page)
 
 
 def render(results: Results) -> str:
     """The page of a run."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    from modemrig.conformance.report import texts
     from modemrig.conformance.report.embed import embedded_facts, embedded_results, packed
     from modemrig.conformance.report.times import Axis, distributions
     from modemrig.conformance.report.view import VERDICTS, View
 
-    engine = Environment(
-        loader=FileSystemLoader(_TEMPLATE),
-        autoescape=True,  # what a module says of itself is foreign text
-        finalize=texts.plain,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    engine.filters.update(seconds=texts.seconds, visible=texts.visible)
-    engine.globals.update(plural=texts.plural, none_said=texts.NONE, side_by_side=texts.side_by_side)
     view = View(results)
     times = distributions(results)
     pieces, transcripts = [], []
     for end, piece in embedded_results(view):
         pieces.append(end)
         transcripts.append(packed(piece))
-    script = (_TEMPLATE / "page.js").read_text(encoding="utf-8")
-    return engine.get_template("page.html").render(
+    template = engine(TEMPLATE).get_template("page.html")
+    script = (TEMPLATE / "page.js").read_text(encoding="utf-8")
+    return template.render(
         view=view,
         results=results,
         verdicts=VERDICTS,
@@ -78,13 +71,36 @@ def render(results: Results) -> str:
         axis=Axis(row for rows in times for row in rows),
         facts=packed(embedded_facts(view, pieces)),
         transcripts=transcripts,
-        style=Markup((_TEMPLATE / "page.css").read_text(encoding="utf-8")),
+        style=Markup((TEMPLATE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
-def _replace(path: Path, text: str) -> Path:
+def engine(*folders: Path) -> Environment:
+    """The template engine of pages.
+
+    Args:
+        folders: where templates are looked for, in this order.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from modemrig.conformance.report import texts
+
+    made = Environment(
+        loader=FileSystemLoader(list(folders)),
+        autoescape=True,  # what a module says of itself is foreign text
+        finalize=texts.plain,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(seconds=texts.seconds, visible=texts.visible)
+    made.globals.update(plural=texts.plural, none_said=texts.NONE, side_by_side=texts.side_by_side)
+    return made
+
+
+def replace(path: Path, text: str) -> Path:
     """Write the file whole or not at all: somebody may be reading the one before."""
     unfinished = path.with_name(path.name + ".part")
     unfinished.write_text(text, encoding="utf-8", errors="backslashreplace")
