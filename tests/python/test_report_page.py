@@ -15,6 +15,12 @@ from modemrig.conformance.report import write_report
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 RAW = made_results(facts=1500)
+MARKUP = '"><img src=x onerror="document.title = 1">'
+LAST = [row for row in RAW["results"] if row["verdict"] == "conforms" and row["transcript"]][-1]
+"""What comes from outside is text here, too: its fact, reason and bytes would be markup."""
+next(fact for fact in RAW["facts"] if fact["id"] == LAST["fact"]).update(statement=MARKUP, needs=[MARKUP])
+LAST.update(reason=MARKUP, observed=MARKUP, expected=MARKUP)
+LAST["transcript"].append([LAST["transcript"][-1][0] + 1.5, "rx", MARKUP * 40])
 READY = "document.documentElement.dataset.ready === ''"
 
 
@@ -95,14 +101,31 @@ def test_a_difference_shows_its_transcript(page: Browser):
 
 
 def test_a_link_to_a_fact_opens_it_with_its_transcript(page: Browser, address: str):
-    result = [row for row in RAW["results"] if row["verdict"] == "conforms" and row["transcript"]][-1]
-    page.open(f"{address}#{quote(result['fact'])}", READY)
-    place = f"document.getElementById({'row:' + result['fact']!r})"
-    assert page.run(f"{place}.querySelectorAll('.transcript > div').length") == len(result["transcript"])
+    page.open(f"{address}#{quote(LAST['fact'])}", READY)
+    place = f"document.getElementById({'row:' + LAST['fact']!r})"
+    assert page.run(f"{place}.querySelectorAll('.transcript > div').length") == len(LAST["transcript"])
     assert page.run(f"document.activeElement.parentElement === {place}")
     top = page.run(f"{place}.getBoundingClientRect().top")
     assert 0 <= top < 1200
-    assert page.run(f"{place}.querySelector('.says').innerText").lstrip().startswith(f"conforms on {result['slot']} ")
+    assert page.run(f"{place}.querySelector('.says').innerText").lstrip().startswith(f"conforms on {LAST['slot']} ")
+
+
+def test_what_comes_from_outside_stays_text(page: Browser, address: str):
+    page.open(f"{address}#{quote(LAST['fact'])}", READY)
+    place = f"document.getElementById({'row:' + LAST['fact']!r})"
+    assert page.run(f"{place}.querySelector('.statement').textContent") == MARKUP
+    assert [
+        text.rstrip("\n") for text in page.run(f"[...{place}.querySelectorAll('pre')].map((each) => each.textContent)")
+    ] == [
+        MARKUP,
+        MARKUP,
+    ]
+    said = f"[...{place}.querySelectorAll('.transcript .data')].at(-1).textContent"
+    assert page.run(said).startswith(MARKUP)
+    assert "bytes more" in page.run(said)
+    page.run(f"[...{place}.querySelectorAll('.transcript button')].at(-1).click()")
+    assert page.run(said) == MARKUP * 40
+    assert page.run("document.images.length") == 0
 
 
 def test_a_link_to_a_difference_opens_the_difference(page: Browser, address: str):
