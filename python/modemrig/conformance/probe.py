@@ -231,6 +231,19 @@ class Probe:
             raise Differs("ERROR", answer.shown())
         return answer
 
+    @contextlib.contextmanager
+    def given(self) -> Iterator[None]:
+        """What a check rests on but its fact does not say: a difference in here is another fact's, and blocks this one.
+
+        Raises:
+            Blocked: in place of ``Differs``.
+        """
+        try:
+            yield
+        except Differs as difference:
+            wanted, seen = difference.expected, difference.observed
+            raise Blocked(f"what it rests on is not so: expected {wanted!r}, observed {seen!r}") from difference
+
     # -- listening -----------------------------------------------------------------------------------------------------
 
     def now(self) -> float:

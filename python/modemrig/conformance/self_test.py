@@ -62,15 +62,17 @@ class Outcome:
     missed: tuple[str, ...]
     """Those of them that did not."""
     others: tuple[str, ...]
-    """Facts that failed and should not have, each with what was seen."""
+    """Facts that differ and should not, each with what was seen."""
+    blocked: int
+    """Facts that could not be judged, because what they rest on is broken."""
     facts: int
     """Facts that were checked."""
     duration_s: float
 
     @property
     def is_good(self) -> bool:
-        """Whether the suite noticed what is broken, and nothing else."""
-        return not self.missed and not self.others
+        """Whether the suite noticed what is broken, and nothing else; of a module with nothing broken it judges everything."""
+        return not self.missed and not self.others and (self.blocked == 0 or self.broken > 0)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -150,6 +152,7 @@ def check(cell: Cell, sections: tuple[str, ...] = ()) -> Outcome:
     started = time.monotonic()
     noticed: set[str] = set()
     others: list[str] = []
+    blocked = 0
     with tempfile.TemporaryDirectory(prefix="modemrig-self-test-") as folder:
         bench = Bench(Rig("self-test", (slot,), speed=1.0 if needs_true_times else SPEED), folder)
         held = HeldSlot(bench.slots[0], Learned(cell.dialect, None), offline=False, patience=False)
@@ -161,21 +164,27 @@ def check(cell: Cell, sections: tuple[str, ...] = ()) -> Outcome:
                     if fact.id not in breakage.fails:
                         others.append(f"{fact.id}: expected {result.expected!r}, observed {result.observed!r}")
                 elif result.verdict == "blocked":
-                    others.append(f"{fact.id}: {result.reason}")
+                    blocked += 1
+                if held.trouble is not None:
+                    others.append(held.trouble)
+                    break
         finally:
             held.close()
             bench.stop()
     unknown = breakage.fails - {fact.id for fact in facts_of(cell.dialect)}
     missed = sorted((breakage.fails & checked) - noticed) + [f"{each} (no such fact)" for each in sorted(unknown)]
     duration = time.monotonic() - started
-    return Outcome(cell, breakage.title, len(breakage.fails), tuple(missed), tuple(others), len(facts), duration)
+    return Outcome(
+        cell, breakage.title, len(breakage.fails), tuple(missed), tuple(others), blocked, len(facts), duration
+    )
 
 
 def _shown(outcome: Outcome, number: int, of: int) -> Iterator[str]:
     cell = outcome.cell
     mark = "ok  " if outcome.is_good else "BAD "
+    unjudged = f", {outcome.blocked} rest on them" if outcome.blocked else ""
     yield (
-        f"[{number:3}/{of}] {mark} {cell.kind or '-':22} {cell.dialect:22} {outcome.broken:4} of {outcome.facts} facts  "
+        f"[{number:3}/{of}] {mark} {cell.kind or '-':22} {cell.dialect:22} {outcome.broken:4} of {outcome.facts} facts{unjudged}  "
         f"{outcome.duration_s:5.1f} s  {outcome.title}"
     )
     for name in outcome.missed[:MOST_SHOWN]:
