@@ -183,10 +183,9 @@ def _shown(outcome: Outcome, number: int, of: int) -> Iterator[str]:
     cell = outcome.cell
     mark = "ok  " if outcome.is_good else "BAD "
     unjudged = f", {outcome.blocked} rest on them" if outcome.blocked else ""
-    yield (
-        f"[{number:3}/{of}] {mark} {cell.kind or '-':22} {cell.dialect:22} {outcome.broken:4} of {outcome.facts} facts{unjudged}  "
-        f"{outcome.duration_s:5.1f} s  {outcome.title}"
-    )
+    facts = f"{outcome.broken:4} of {outcome.facts} facts{unjudged}"
+    place = f"[{number:3}/{of}] {mark} {cell.kind or '-':22} {cell.dialect:22}"
+    yield f"{place} {facts}  {outcome.duration_s:5.1f} s  {outcome.title}"
     for name in outcome.missed[:MOST_SHOWN]:
         yield f"      not noticed  {name}"
     for name in outcome.others[:MOST_SHOWN]:
