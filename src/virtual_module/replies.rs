@@ -79,6 +79,11 @@ impl Replies {
         self.owes = true;
     }
 
+    /// Whether it will.
+    pub(super) fn owes_result(&self) -> bool {
+        self.owes
+    }
+
     /// An information line of the running command.
     pub(super) fn info(&mut self, line: impl AsRef<[u8]>) {
         self.session.reply_line(line.as_ref());

@@ -1,11 +1,16 @@
 //! Faults on demand: every row of the table is seen from the host's side, from the start and while running, once and until
 //! it is cleared. A row without a proof fails. Time is simulated, so that what is late need not be waited for.
+//!
+//! Longer than 400 lines: the table of proofs and what the rows of one table have in common.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use modemrig::dialect::catalogue;
 use modemrig::error::Kind;
+use modemrig::mqtt::Direction;
+use modemrig::mqtt::Packet;
+use modemrig::mqtt::Publish;
 use modemrig::virtual_module::FAULTS;
 use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::faults::FaultRow;
@@ -42,6 +47,20 @@ const PROOFS: &[Proof] = &[
         fault: "urc_in_answer:command=AT+CSQ,at=4,text='+CREG: 1,2'",
         shows: |module| asked(module).0 == "AT+CSQ\r\r\n+C\r\n+CREG: 1,2\r\nSQ: 24,99\r\n\r\nOK\r\n",
     },
+    Proof {
+        fault: "reworded:from='24,99',to='9,99'",
+        shows: |module| asked(module).0 == HEALTHY.replace("24,99", "9,99"),
+    },
+    Proof {
+        fault: "doubled:text=+CSQ",
+        shows: |module| asked(module).0 == "AT+CSQ\r\r\n+CSQ: 24,99\r\n\r\n+CSQ: 24,99\r\n\r\nOK\r\n",
+    },
+    Proof {
+        fault: "reordered:command=AT+QMTOPEN",
+        shows: |module| opening(module).ends_with("\r\r\n+QMTOPEN: 0,0\r\n\r\nOK\r\n"),
+    },
+    Proof { fault: "packet_lost:kind=subscribe", shows: |module| !subscribing(module).contains("+QMTSUB: 0,1,0") },
+    Proof { fault: "packet_changed:field=publish.retain", shows: |module| sends(module).retain },
     Proof {
         fault: "echo_garbage",
         shows: |module| {
@@ -187,6 +206,116 @@ fn the_echo_of_a_line_is_garbled_as_one_however_slowly_it_is_typed() {
     assert_eq!(HEALTHY, module.ask("AT+CSQ", 1.0));
 }
 
+/// What is reworded may be a part of a line, a whole one, one that vanishes, or the prompt; the rest of the answer stays.
+#[test]
+fn lines_are_reworded_where_they_are_meant() {
+    for (fault, line, answer) in [
+        ("reworded:from='+CSQ: 24,99'", "AT+CSQ", "AT+CSQ\r\r\nOK\r\n"),
+        ("reworded:from=OK", "AT+CSQ", "AT+CSQ\r\r\n+CSQ: 24,99\r\n"),
+        ("reworded:from=OK,to=+CSQ: 1,line=CSQ;+CGMI", "AT+CSQ", HEALTHY),
+        ("reworded:from=OK,to=,line=CSQ", "AT", "AT\r\r\nOK\r\n"),
+        ("reworded:to=x,command=AT+CSQ", "AT+CSQ", "AT+CSQ\r\r\nx\r\n\r\nx\r\n"),
+        ("reworded:to=x,command=AT+CSQ,count=1", "AT+CSQ", "AT+CSQ\r\r\nx\r\n\r\nOK\r\n"),
+        ("reworded:from=Quectel,to=Q", "AT+CGMI;+CSQ", "AT+CGMI;+CSQ\r\r\nQ\r\n+CSQ: 24,99\r\n\r\nOK\r\n"),
+        ("reworded:from=Quectel", "AT+CGMI;+CSQ", "AT+CGMI;+CSQ\r\r\n+CSQ: 24,99\r\n\r\nOK\r\n"),
+    ] {
+        assert_eq!(answer, faulty(&[fault]).ask(line, 1.0), "{fault}");
+    }
+    for (fault, prompt) in [("reworded:from='> '", ""), ("reworded:from='> ',to='>'", "\r\n>")] {
+        let mut module = faulty(&[fault]);
+        assert!(connects(&mut module));
+        let line = "AT+QMTPUBEX=0,0,0,0,\"t\",1";
+        assert_eq!(format!("{line}\r{prompt}"), module.ask(line, 1.0));
+        module.host(b"x");
+        assert_eq!("\r\nOK\r\n\r\n+QMTPUBEX: 0,0,0\r\n", module.after(1.0));
+    }
+}
+
+/// A final result that is turned around with a late result that never comes is said before the next answer.
+#[test]
+fn a_final_result_that_waits_is_not_lost() {
+    let mut module = faulty(&["reordered", "reworded:from='+QMTOPEN: 0,0'"]);
+    assert!(!opening(&mut module).contains("\n+QMTOPEN"));
+    assert_eq!(HEALTHY, asked(&mut module).0);
+    let mut module = faulty(&["reordered", "dns_fails"]);
+    assert!(opening(&mut module).ends_with("+QMTOPEN: 0,4\r\n\r\nOK\r\n"));
+    assert!(module.ask("AT+QMTOPEN?", 1.0).ends_with("\r\r\nOK\r\n"), "nothing waits behind a read form");
+}
+
+/// Each field arrives as another, and a packet that is not meant as it was.
+#[test]
+fn each_field_of_a_packet_can_be_changed() {
+    let arrived = |fault: &str| {
+        let mut module = faulty(&[fault, "packet_changed:field=connect.username,value=u"]);
+        module.ask("AT+QMTCFG=\"will\",0,1,1,0,\"w\",\"gone\"", 0.1);
+        assert!(connecting(&mut module).contains("+QMTOPEN: 0,0"));
+        module.ask("AT+QMTSUB=0,1,\"s\",1", 1.0);
+        module.ask("AT+QMTUNS=0,2,\"s\"", 1.0);
+        module.ask("AT+QMTPUBEX=0,3,1,0,\"t\",1", 0.1);
+        module.host(b"x");
+        module.after(1.0);
+        let network = module.network();
+        let rows = network.broker.record().filter(|row| row.direction == Direction::In);
+        rows.map(|row| format!("{:?}", row.packet)).collect::<Vec<_>>()
+    };
+    let plain = arrived("packet_changed:topic=nowhere");
+    for (field, value, kind, shown) in [
+        ("connect.level", "4", "Connect", "level: V311"),
+        ("connect.client_id", "other", "Connect", "client_id: \"other\""),
+        ("connect.clean_session", "1", "Connect", "clean_session: true"),
+        ("connect.keep_alive", "77", "Connect", "keep_alive: 77"),
+        ("connect.password", "p", "Connect", "password: Some(\"***\")"),
+        ("connect.will", "0", "Connect", "will: None"),
+        ("connect.will_topic", "v", "Connect", "topic: \"v\""),
+        ("connect.will_payload", "", "Connect", "payload: []"),
+        ("connect.will_qos", "2", "Connect", "qos: ExactlyOnce"),
+        ("connect.will_retain", "1", "Connect", "retain: true"),
+        ("publish.dup", "1", "Publish", "dup: true"),
+        ("publish.qos", "0", "Publish", "qos: AtMostOnce"),
+        ("publish.retain", "1", "Publish", "retain: true"),
+        ("publish.topic", "u", "Publish", "topic: \"u\""),
+        ("publish.payload", "y", "Publish", "payload: [121]"),
+        ("publish.id", "9", "Publish", "id: Some(9)"),
+        ("subscribe.topic", "u", "Subscribe", "filters: [(\"u\", AtLeastOnce)]"),
+        ("subscribe.qos", "0", "Subscribe", "filters: [(\"s\", AtMostOnce)]"),
+        ("unsubscribe.topic", "u", "Unsubscribe", "filters: [\"u\"]"),
+    ] {
+        let changed = arrived(&format!("packet_changed:field={field},value={value}"));
+        for packet in changed.iter().filter(|packet| !packet.contains("dup: true")) {
+            let is_meant = packet.starts_with(kind);
+            assert_eq!(is_meant, packet.contains(shown) && !plain.contains(packet), "{field}: {packet}");
+        }
+        assert!(changed.iter().any(|packet| packet.contains(shown)), "{field}: {changed:?}");
+    }
+    let refused = faulty(&[]).inject("packet_changed:field=publish.qos,value=3").expect_err("no such quality");
+    assert!(refused.to_string().contains("publish.qos cannot be \"3\""), "{refused}");
+}
+
+#[test]
+fn each_sort_of_packet_can_be_lost() {
+    for (kind, lines) in [
+        ("connect", &["AT+QMTCONN=0,\"me\""][..]),
+        ("subscribe", &["AT+QMTSUB=0,1,\"s\",1"]),
+        ("unsubscribe", &["AT+QMTUNS=0,2,\"s\""]),
+        ("disconnect", &["AT+QMTDISC=0"]),
+        ("pingreq", &["AT"]),
+    ] {
+        let mut module = faulty(&[]);
+        module.ask("AT+QMTCFG=\"keepalive\",0,10", 0.1);
+        assert!(if kind == "connect" { opening(&mut module).contains("0,0") } else { connects(&mut module) });
+        module.inject(&format!("packet_lost:kind={kind},count=1")).expect("a fault");
+        lines.iter().for_each(|line| drop(module.ask(line, 12.0)));
+        assert_eq!(1, module.faults()[0].happened, "{kind}");
+    }
+    let mut module = faulty(&["packet_lost:kind=publish_again", "ack_lost:kind=puback,count=1"]);
+    assert_eq!(None, published(&mut module), "no repetition arrives");
+    let mut module = faulty(&["packet_lost:topic=t", "packet_lost:kind=publish,topic=other"]);
+    assert_eq!(None, published(&mut module));
+    module.clear(Some("packet_lost")).expect("cleared");
+    module.inject("packet_lost:topic=other").expect("a fault");
+    assert!(published(&mut module).is_some());
+}
+
 #[test]
 fn the_same_seed_makes_the_same_noise() {
     let noise = |seed| {
@@ -268,6 +397,7 @@ fn extremes(row: &'static FaultRow) -> Vec<String> {
             ParamKind::Number { min, max, .. } => vec![min.to_string(), max.to_string()],
             ParamKind::Choice(words) => words.iter().map(|word| word.to_string()).collect(),
             ParamKind::Text => vec!["OK".into(), "'RDY,'".into()],
+            ParamKind::TextOrNone => vec!["0".into(), "1".into()],
             ParamKind::Command => vec!["AT".into(), "AT+CSQ".into()],
         };
         all.extend(values.into_iter().map(|value| format!("{}:{}={value}", row.name, param.name)));
@@ -349,6 +479,17 @@ fn connects(module: &mut SimulatedModule) -> bool {
 fn subscribing(module: &mut SimulatedModule) -> String {
     assert!(connects(module));
     module.ask("AT+QMTSUB=0,1,\"t\",1", 2.0)
+}
+
+/// The message that the broker gets.
+fn sends(module: &mut SimulatedModule) -> Publish {
+    module.network().broker.clear_record();
+    published(module);
+    let network = module.network();
+    let arrived = network.broker.record().filter(|row| row.direction == Direction::In);
+    let packets = arrived.map(|row| row.packet.clone());
+    let publish = packets.filter_map(|packet| if let Packet::Publish(publish) = packet { Some(publish) } else { None });
+    publish.last().expect("it was published")
 }
 
 /// Seconds until a message with QoS 1 is acknowledged, if it is.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::dialect::schema::Dialect;
 use crate::error::Error;
 use crate::error::Kind;
+use crate::virtual_module::faults::packets;
 use crate::virtual_module::faults::table::Effect;
 use crate::virtual_module::faults::table::FAULTS;
 use crate::virtual_module::faults::table::FaultRow;
@@ -43,9 +44,16 @@ impl Fault {
                 let all: Vec<&str> = row.params.iter().map(|param| param.name).collect();
                 bad(format!("fault {name} has no parameter {key:?}")).with_remedy(format!("it has: {}", all.join(", ")))
             })?;
-            values[place] = Some(checked(row, &row.params[place], value.trim(), dialect)?);
+            values[place] = Some(checked(row, &row.params[place], value, dialect)?);
         }
-        Ok(Fault { row, values })
+        let fault = Fault { row, values };
+        let value = given.iter().find(|(key, _)| key.trim() == "value").map(|(_, value)| *value);
+        if let (Some(field), Some(value)) = (fault.text("field"), value.filter(|_| row.effect == Effect::ChangePacket))
+            && !packets::fits(field, value)
+        {
+            return Err(bad(format!("fault {name}: {field} cannot be {value:?}")));
+        }
+        Ok(fault)
     }
 
     /// `late_answer`
@@ -118,14 +126,17 @@ fn pairs(text: &str) -> Option<Vec<String>> {
 
 /// A value as the fault keeps it.
 fn checked(row: &FaultRow, param: &ParamRow, value: &str, dialect: &Dialect) -> Result<String, Error> {
+    // Blanks count in a text only.
+    let value = if matches!(param.kind, ParamKind::Text | ParamKind::TextOrNone) { value } else { value.trim() };
     let kept = match param.kind {
         ParamKind::Number { min, max, .. } => {
             value.parse::<i64>().ok().filter(|number| (min..=max).contains(number)).map(|number| number.to_string())
         }
         ParamKind::Choice(words) => words.contains(&value).then(|| value.to_owned()),
-        ParamKind::Text => {
+        ParamKind::Text if value.is_empty() => None,
+        ParamKind::Text | ParamKind::TextOrNone => {
             let fits = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'\'';
-            (!value.is_empty() && value.bytes().all(fits)).then(|| value.to_owned())
+            value.bytes().all(fits).then(|| value.to_owned())
         }
         ParamKind::Command => dialect.entry(strip_at(value)).map(|(name, _)| name.to_owned()),
     };

@@ -1,5 +1,5 @@
-//! Faults of the line: what is said is split, mixed with foreign lines, garbled, lost, or ends in the middle; what is heard
-//! is garbled or lost. Between the protocol session and the descriptor; driven by `module`.
+//! Faults of the line: what is said is reworded, doubled, in another order, split, mixed with foreign lines, garbled, lost, or
+//! ends in the middle; what is heard is garbled or lost. Between the protocol session and the descriptor; driven by `module`.
 //!
 //! Positions count the bytes of one answer, from behind the echo of its command line to the final result.
 
@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::proto::Part;
 use crate::virtual_module::faults::Active;
+use crate::virtual_module::faults::Asked;
 use crate::virtual_module::faults::Effect;
 use crate::virtual_module::faults::Faults;
 use crate::virtual_module::faults::random::Random;
@@ -19,14 +20,26 @@ enum Act {
     Die,
 }
 
+/// When a final result is said.
+#[derive(Debug, Default)]
+enum Order {
+    #[default]
+    AsItComes,
+    /// The next one is kept until this line has been said.
+    Hold(String),
+    Held(String, Vec<u8>),
+}
+
 /// What the module says, on its way to the line, and what it hears.
 #[derive(Debug)]
 pub(in crate::virtual_module) struct Line {
     said: VecDeque<(Instant, Vec<u8>)>,
     /// Nothing more is said before this.
     not_before: Option<Instant>,
-    /// The commands of the running, or last, command line.
-    commands: Vec<String>,
+    /// The running, or last, command line.
+    asked: Asked,
+    /// Its final result, if that comes behind its late result.
+    final_result: Order,
     /// Bytes of its answer that were said.
     position: usize,
     /// Whether the echo of the line that is being typed is garbled.
@@ -41,7 +54,8 @@ impl Line {
         Line {
             said: VecDeque::new(),
             not_before: None,
-            commands: Vec::new(),
+            asked: Asked::default(),
+            final_result: Order::AsItComes,
             position: 0,
             garbles_echo: None,
             died: false,
@@ -49,26 +63,46 @@ impl Line {
         }
     }
 
-    /// The answer to these commands begins.
-    pub(in crate::virtual_module) fn begin(&mut self, commands: Vec<String>) {
-        self.commands = commands;
+    /// The answer to this command line begins.
+    pub(in crate::virtual_module) fn begin(&mut self, asked: Asked) {
+        self.asked = asked;
         self.position = 0;
         self.garbles_echo = None;
     }
 
-    /// The commands of the running command line.
-    pub(in crate::virtual_module) fn commands(&self) -> &[String] {
-        &self.commands
+    /// The running command line.
+    pub(in crate::virtual_module) fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    /// The final result that is said next waits for the line that begins so.
+    pub(in crate::virtual_module) fn hold_final_result(&mut self, result: String) {
+        self.final_result = Order::Hold(result);
     }
 
     /// The module says something.
     pub(in crate::virtual_module) fn say(&mut self, faults: &mut Faults, part: Part, bytes: &[u8], now: Instant) {
+        match std::mem::take(&mut self.final_result) {
+            Order::Hold(result) if part == Part::Reply => {
+                self.final_result = Order::Held(result, bytes.to_vec());
+                return;
+            }
+            Order::Held(result, held) if part == Part::Unsolicited && contains(bytes, result.as_bytes()) => {
+                self.say(faults, part, bytes, now);
+                return self.say(faults, Part::Reply, &held, now);
+            }
+            // The late result does not come: the next command has begun.
+            Order::Held(_, held) if part != Part::Unsolicited => self.say(faults, Part::Reply, &held, now),
+            order => self.final_result = order,
+        }
+        let edited = if part == Part::Echo { None } else { edited(faults, &self.asked, bytes) };
+        let bytes = edited.as_deref().unwrap_or(bytes);
         let mut rest = bytes;
         if part == Part::Reply {
             let from = self.position;
             self.position += bytes.len();
             let mut done = 0;
-            for (at, act) in acts(faults, &self.commands, from..self.position, now) {
+            for (at, act) in acts(faults, &self.asked, from..self.position, now) {
                 let (before, behind) = rest.split_at(at - from - done);
                 self.emit(faults, before, now);
                 (rest, done) = (behind, at - from);
@@ -139,6 +173,7 @@ impl Line {
     /// The module has lost its power: what waited is lost too. What it says next is said at once.
     pub(in crate::virtual_module) fn power_lost(&mut self, now: Instant) {
         self.said.retain(|(due, _)| *due <= now);
+        self.final_result = Order::AsItComes;
         self.not_before = None;
         self.died = false;
     }
@@ -165,18 +200,71 @@ impl Line {
     /// The host left: nobody hears what was said.
     pub(in crate::virtual_module) fn host_left(&mut self) {
         self.said.clear();
+        self.final_result = Order::AsItComes;
     }
 }
 
+/// What faults make of these lines; `None`: nothing.
+fn edited(faults: &mut Faults, asked: &Asked, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut result = None;
+    for active in faults.in_force(&[Effect::Reword, Effect::Double]).filter(|active| active.is_meant(asked)) {
+        let bytes = result.as_deref().unwrap_or(bytes);
+        let lines: Vec<&[u8]> = split(bytes, b"\r\n");
+        let mut kept: Vec<Vec<u8>> = Vec::with_capacity(lines.len());
+        let mut hits = 0;
+        for (place, line) in lines.iter().enumerate() {
+            let wanted = active.text("from").or(active.text("text")).unwrap_or_default().as_bytes();
+            let is_it = !line.is_empty() && contains(line, wanted) && active.left().is_none_or(|left| hits < left);
+            if !is_it {
+                kept.push(line.to_vec());
+                continue;
+            }
+            hits += 1;
+            let to = active.text("to").unwrap_or_default().as_bytes();
+            if active.effect() == Effect::Double {
+                kept.extend([line.to_vec(), Vec::new(), line.to_vec()]);
+                continue;
+            }
+            let reworded = if wanted.is_empty() { to.to_vec() } else { split(line, wanted).join(to) };
+            if !reworded.is_empty() {
+                kept.push(reworded);
+            } else if kept.last().is_some_and(Vec::is_empty) && lines.get(place + 1).is_none_or(|next| next.is_empty())
+            {
+                // The line ends around it go with it.
+                kept.pop();
+            }
+        }
+        active.happened(hits, "a line");
+        result = Some(kept.join(&b"\r\n"[..]));
+    }
+    result
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    text.is_empty() || bytes.windows(text.len()).any(|part| part == text)
+}
+
+/// The parts between these marks.
+fn split<'a>(bytes: &'a [u8], mark: &[u8]) -> Vec<&'a [u8]> {
+    let mut parts = Vec::new();
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(mark.len()).position(|part| part == mark) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + mark.len()..];
+    }
+    parts.push(rest);
+    parts
+}
+
 /// What faults do in these bytes of an answer, in order.
-fn acts(faults: &mut Faults, commands: &[String], range: std::ops::Range<usize>, now: Instant) -> Vec<(usize, Act)> {
+fn acts(faults: &mut Faults, asked: &Asked, range: std::ops::Range<usize>, now: Instant) -> Vec<(usize, Act)> {
     let mut acts = Vec::new();
     for active in faults.in_force(&[Effect::Split, Effect::Insert, Effect::Die]) {
         let at = active.number("at").and_then(|at| usize::try_from(at).ok()).unwrap_or_default();
-        if !range.contains(&at) || !active.is_meant(commands) {
+        if !range.contains(&at) || !active.is_meant(asked) {
             continue;
         }
-        active.happened(1, format_args!("the answer to {} at byte {at}", commands.join(";")));
+        active.happened(1, format_args!("the answer to {} at byte {at}", asked.commands.join(";")));
         acts.push((
             at,
             match active.effect() {

@@ -10,6 +10,7 @@
 
 mod fault;
 mod line;
+mod packets;
 mod random;
 mod table;
 mod wire;
@@ -62,14 +63,25 @@ pub(super) struct Active {
     until: Option<Instant>,
 }
 
+/// A command line, or what is meant of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// Its commands, as the catalogue names them.
+    pub(super) commands: Vec<String>,
+    /// As it came, with `AT`.
+    pub(super) line: Vec<u8>,
+}
+
 /// The faults of one module.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<Active>);
 
 impl Active {
-    /// Whether it is meant for one of these commands.
-    fn is_meant(&self, commands: &[String]) -> bool {
-        self.text("command").is_none_or(|wanted| commands.iter().any(|command| command == wanted))
+    /// Whether it is meant for this command line, or a part of it.
+    fn is_meant(&self, asked: &Asked) -> bool {
+        let has = |text: &[u8]| asked.line.windows(text.len()).any(|part| part == text);
+        self.text("command").is_none_or(|wanted| asked.commands.iter().any(|command| command == wanted))
+            && self.text("line").is_none_or(|text| has(text.as_bytes()))
     }
 
     /// Whether it is meant for this direction.
@@ -124,9 +136,9 @@ impl Faults {
     }
 
     /// The fault of these effects that happens to the running command now, if any.
-    pub(super) fn on_command(&mut self, effects: &[Effect], command: &str) -> Option<Fault> {
-        let commands = [command.to_owned()];
-        let active = self.in_force(effects).find(|active| active.is_meant(&commands))?;
+    pub(super) fn on_command(&mut self, effects: &[Effect], command: &str, line: &[u8]) -> Option<Fault> {
+        let asked = Asked { commands: vec![command.to_owned()], line: line.to_vec() };
+        let active = self.in_force(effects).find(|active| active.is_meant(&asked))?;
         active.happened(1, command);
         Some(active.status.fault.clone())
     }

@@ -1,6 +1,10 @@
 //! Every fault there is, as data: name, one line, parameters, and the effect that one of the mechanisms has. A new fault
 //! of a known effect is a new row and nothing else.
+//!
+//! Longer than 400 lines: it is one table.
 
+use crate::virtual_module::faults::packets::FIELDS;
+use crate::virtual_module::faults::packets::LOSABLE;
 use crate::virtual_module::faults::wire::ACKNOWLEDGEMENTS;
 
 /// One fault.
@@ -44,6 +48,8 @@ pub enum ParamKind {
     Choice(&'static [&'static str]),
     /// Printable text.
     Text,
+    /// The same, or nothing.
+    TextOrNone,
     /// A command of the module's document: `AT+QMTPUBEX`, with or without `AT`.
     Command,
 }
@@ -56,6 +62,7 @@ impl ParamKind {
             ParamKind::Number { min, max, unit } => format!("{min} to {max} {unit}"),
             ParamKind::Choice(words) => words.join(" | "),
             ParamKind::Text => "printable ASCII characters but apostrophes".into(),
+            ParamKind::TextOrNone => "printable ASCII characters but apostrophes, or nothing".into(),
             ParamKind::Command => "a command of the dialect".into(),
         }
     }
@@ -75,6 +82,11 @@ pub(in crate::virtual_module) enum Effect {
     Split,
     Insert,
     Die,
+    // On the lines of the module.
+    Reword,
+    Double,
+    /// The final result waits for the late result.
+    Reorder,
     // On the bytes of the line.
     GarbleEcho,
     Noise,
@@ -83,6 +95,8 @@ pub(in crate::virtual_module) enum Effect {
     LoseAck,
     DelayAck,
     DoubleAck,
+    LosePacket,
+    ChangePacket,
     RefuseConnect,
     Close,
     Cut,
@@ -107,6 +121,25 @@ const COMMAND: ParamRow = ParamRow {
     title: "only for this command; without it, for every one",
     kind: ParamKind::Command,
     default: None,
+};
+
+const LINE: ParamRow = ParamRow {
+    name: "line",
+    title: "only for command lines with this text in them; without it, for every one",
+    kind: ParamKind::Text,
+    default: None,
+};
+const TOPIC: ParamRow = ParamRow {
+    name: "topic",
+    title: "only packets with this text in a topic; without it, each",
+    kind: ParamKind::Text,
+    default: None,
+};
+const PACKET_WAY: ParamRow = ParamRow {
+    title: "which way: from the broker to the module, or to the broker",
+    kind: ParamKind::Choice(&["in", "out", "both"]),
+    default: Some("out"),
+    ..DIRECTION
 };
 
 const fn ms(title: &'static str, default: &'static str) -> ParamRow {
@@ -154,13 +187,13 @@ pub const FAULTS: &[FaultRow] = &[
     FaultRow {
         name: "no_answer",
         title: "A command is neither carried out nor answered.",
-        params: &[COMMAND, COUNT],
+        params: &[COMMAND, LINE, COUNT],
         effect: Effect::Ignore,
     },
     FaultRow {
         name: "late_answer",
         title: "A command is carried out, and answered, late.",
-        params: &[ms("how late", "2000"), COMMAND, COUNT],
+        params: &[ms("how late", "2000"), COMMAND, LINE, COUNT],
         effect: Effect::Delay,
     },
     FaultRow {
@@ -174,6 +207,7 @@ pub const FAULTS: &[FaultRow] = &[
                 default: Some("4"),
             },
             COMMAND,
+            LINE,
             COUNT,
         ],
         effect: Effect::Refuse,
@@ -221,6 +255,45 @@ pub const FAULTS: &[FaultRow] = &[
             COUNT,
         ],
         effect: Effect::Insert,
+    },
+    FaultRow {
+        name: "reworded",
+        title: "A line of the module, or its prompt, comes with other words.",
+        params: &[
+            ParamRow {
+                name: "from",
+                title: "what is replaced in each line that has it; without it, the whole line",
+                kind: ParamKind::Text,
+                default: None,
+            },
+            ParamRow {
+                name: "to",
+                title: "by what; nothing: a line of which nothing is left does not come",
+                kind: ParamKind::TextOrNone,
+                default: Some(""),
+            },
+            COMMAND,
+            LINE,
+            COUNT,
+        ],
+        effect: Effect::Reword,
+    },
+    FaultRow {
+        name: "doubled",
+        title: "A line of the module comes twice.",
+        params: &[
+            ParamRow { name: "text", title: "a line with this text in it; without it, each", ..LINE },
+            COMMAND,
+            LINE,
+            COUNT,
+        ],
+        effect: Effect::Double,
+    },
+    FaultRow {
+        name: "reordered",
+        title: "The result line that completes a command comes before its OK.",
+        params: &[COMMAND, LINE, COUNT],
+        effect: Effect::Reorder,
     },
     FaultRow {
         name: "echo_garbage",
@@ -271,6 +344,44 @@ pub const FAULTS: &[FaultRow] = &[
         title: "An acknowledgement of MQTT arrives twice.",
         params: &[ACK, ACK_WAY, COUNT],
         effect: Effect::DoubleAck,
+    },
+    FaultRow {
+        name: "packet_lost",
+        title: "A packet of MQTT that acknowledges nothing does not arrive.",
+        params: &[
+            ParamRow {
+                name: "kind",
+                title: "which packet; publish_again is a repetition, with DUP set",
+                kind: ParamKind::Choice(LOSABLE),
+                default: Some("publish"),
+            },
+            PACKET_WAY,
+            TOPIC,
+            COUNT,
+        ],
+        effect: Effect::LosePacket,
+    },
+    FaultRow {
+        name: "packet_changed",
+        title: "A field of a packet of MQTT arrives as another.",
+        params: &[
+            ParamRow {
+                name: "field",
+                title: "which packet and field",
+                kind: ParamKind::Choice(FIELDS),
+                default: Some("publish.retain"),
+            },
+            ParamRow {
+                name: "value",
+                title: "what it is then; flags are 0 or 1, connect.will can only be 0",
+                kind: ParamKind::TextOrNone,
+                default: Some("1"),
+            },
+            PACKET_WAY,
+            TOPIC,
+            COUNT,
+        ],
+        effect: Effect::ChangePacket,
     },
     FaultRow {
         name: "broker_refuses",

@@ -1,16 +1,21 @@
 //! Faults between a module's MQTT session and its connection: acknowledgements lost, late or doubled, a broker that refuses
-//! or closes, a link that is cut at a byte. They act at the module's end of the link, behind TLS, so that any broker will do.
+//! or closes, a link that is cut at a byte; other packets lost or changed are in `packets`. They act at the module's end of the link, behind TLS, so that any broker will do.
 //! One [`Wire`] for each connection; driven by `network`.
 
 use std::time::Instant;
 
 use crate::mqtt::Kind;
+use crate::mqtt::Level;
 use crate::virtual_module::faults::Effect;
 use crate::virtual_module::faults::Faults;
+use crate::virtual_module::faults::packets;
 use crate::virtual_module::network::LostBy;
 
 /// Longer packets than this are not gathered: no acknowledgement is near it.
 const GATHERED: usize = 1024;
+
+/// The same while a fault reads packets: nothing that a module sends is longer.
+const GATHERED_WHOLE: usize = 64 * 1024;
 
 /// Which way a packet goes, as the parameter `direction` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +30,7 @@ pub(in crate::virtual_module) enum Way {
 pub(in crate::virtual_module) type Passed = (Vec<u8>, Option<LostBy>);
 
 /// The faults of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::virtual_module) struct Wire {
     incoming: Splitter,
     outgoing: Splitter,
@@ -33,6 +38,15 @@ pub(in crate::virtual_module) struct Wire {
     held: Vec<(Instant, Way, Vec<u8>)>,
     /// Nothing arrives any more, either way, and nobody is told.
     silent: bool,
+    /// The version that the module speaks.
+    level: Level,
+}
+
+impl Default for Wire {
+    fn default() -> Wire {
+        let (incoming, outgoing) = Default::default();
+        Wire { incoming, outgoing, held: Vec::new(), silent: false, level: Level::V31 }
+    }
 }
 
 impl Wire {
@@ -55,11 +69,18 @@ impl Wire {
         let mut passed = Vec::with_capacity(bytes.len());
         let held = &mut self.held;
         let mut closed = false;
-        splitter.split(bytes, |kind, packet| {
+        let (whole, level) = (faults.read_packets(), &mut self.level);
+        splitter.split(bytes, whole, |kind, packet| {
             if closed {
                 return;
             }
+            if kind == Some(Kind::Connect) {
+                *level = packets::level_of(packet).unwrap_or(*level);
+            }
+            let changed = kind.filter(|_| whole).and_then(|_| faults.packet(way, *level, packet));
+            let packet = changed.as_deref().unwrap_or(packet);
             match kind {
+                Some(_) if packet.is_empty() => {}
                 Some(kind) if way == Way::Out && closes_at(faults, kind) => closed = true,
                 Some(Kind::Connack) if way == Way::In => match faults.refusal() {
                     Some(code) => acknowledge(faults, way, Kind::Connack, &[0x20, 2, 0, code], &mut passed, held, now),
@@ -131,7 +152,7 @@ impl Wire {
 }
 
 impl Way {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Way::In => "in",
             Way::Out => "out",
@@ -196,7 +217,9 @@ struct Splitter {
 
 impl Splitter {
     /// Gives each whole packet with its sort; a long one comes in parts, of which only the first has a sort.
-    fn split(&mut self, mut bytes: &[u8], mut each: impl FnMut(Option<Kind>, &[u8])) {
+    ///
+    /// `whole`: messages are gathered, too, as far as they are not huge.
+    fn split(&mut self, mut bytes: &[u8], whole: bool, mut each: impl FnMut(Option<Kind>, &[u8])) {
         while !bytes.is_empty() {
             if self.passing > 0 {
                 let (part, rest) = bytes.split_at(self.passing.min(bytes.len()));
@@ -208,7 +231,7 @@ impl Splitter {
             self.packet.push(bytes[0]);
             bytes = &bytes[1..];
             let Some(missing) = missing(&self.packet) else { continue };
-            if missing == 0 || is_long(&self.packet, missing) {
+            if missing == 0 || is_long(&self.packet, missing, whole) {
                 let packet = std::mem::take(&mut self.packet);
                 each(Kind::from_byte(packet[0] >> 4), &packet);
                 self.passing = missing;
@@ -231,8 +254,13 @@ fn missing(packet: &[u8]) -> Option<usize> {
     }
 }
 
-fn is_long(packet: &[u8], missing: usize) -> bool {
-    packet[0] >> 4 == Kind::Publish as u8 || packet.len().saturating_add(missing) > GATHERED
+fn is_long(packet: &[u8], missing: usize, whole: bool) -> bool {
+    let most = match whole {
+        true => GATHERED_WHOLE,
+        false if packet[0] >> 4 == Kind::Publish as u8 => 0,
+        false => GATHERED,
+    };
+    packet.len().saturating_add(missing) > most
 }
 
 #[cfg(test)]
@@ -249,7 +277,7 @@ mod tests {
         for size in 1..stream.len() {
             let (mut splitter, mut kinds, mut passed) = (Splitter::default(), Vec::new(), Vec::new());
             for piece in stream.chunks(size) {
-                splitter.split(piece, |kind, bytes| {
+                splitter.split(piece, false, |kind, bytes| {
                     kinds.extend(kind);
                     passed.extend_from_slice(bytes);
                 });
@@ -277,8 +305,8 @@ mod tests {
     fn what_is_no_packet_passes_untouched() {
         let nonsense = [0x90, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 0x40, 2, 0, 1];
         let (mut splitter, mut passed) = (Splitter::default(), Vec::new());
-        splitter.split(&nonsense, |_, bytes| passed.extend_from_slice(bytes));
-        splitter.split(&nonsense, |_, bytes| passed.extend_from_slice(bytes));
+        splitter.split(&nonsense, false, |_, bytes| passed.extend_from_slice(bytes));
+        splitter.split(&nonsense, false, |_, bytes| passed.extend_from_slice(bytes));
         assert_eq!([nonsense, nonsense].concat(), passed);
     }
 }

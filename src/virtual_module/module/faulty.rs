@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use crate::proto::FinalResult;
 use crate::proto::command_line::ParsedCommand;
 use crate::virtual_module::device::Device;
 use crate::virtual_module::device::Power;
+use crate::virtual_module::faults::Asked;
 use crate::virtual_module::faults::Effect;
 use crate::virtual_module::faults::Fault;
 use crate::virtual_module::module::Module;
@@ -79,7 +81,7 @@ impl Module {
     pub(super) fn goes_wrong(&mut self, parsed: &ParsedCommand) -> bool {
         let name = self.name_of(parsed);
         let effects = [Effect::Ignore, Effect::Delay, Effect::Refuse, Effect::Freeze];
-        let Some(fault) = self.device.faults.on_command(&effects, name) else { return false };
+        let Some(fault) = self.device.faults.on_command(&effects, name, &self.line.asked().line) else { return false };
         match fault.effect() {
             Effect::Freeze => {
                 self.freeze(fault.span("ms"));
@@ -110,9 +112,23 @@ impl Module {
 
     /// A fault behind the answer to the running command line.
     pub(super) fn break_down_behind(&mut self) {
-        let commands = self.line.commands().to_vec();
-        if commands.iter().any(|command| self.device.faults.on_command(&[Effect::Restart], command).is_some()) {
+        let Asked { commands, line } = self.line.asked();
+        let faults = &mut self.device.faults;
+        if commands.iter().any(|command| faults.on_command(&[Effect::Restart], command, line).is_some()) {
             self.power = Some(Power::Restart);
+        }
+    }
+    /// A fault that has the late result of the running command line come before this final result.
+    pub(super) fn turn_around(&mut self, result: &FinalResult) {
+        let Asked { commands, line } = self.line.asked();
+        let Some(command) = commands.last().filter(|_| self.device.replies.owes_result() && *result == FinalResult::Ok)
+        else {
+            return;
+        };
+        if self.device.faults.on_command(&[Effect::Reorder], command, line).is_some() {
+            let result = format!("{}: ", command.trim_start_matches("AT"));
+            self.speak();
+            self.line.hold_final_result(result);
         }
     }
 }

@@ -36,6 +36,7 @@ use crate::virtual_module::device::Power;
 use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Service;
 use crate::virtual_module::device::Typed;
+use crate::virtual_module::faults::Asked;
 use crate::virtual_module::faults::Fault;
 use crate::virtual_module::faults::Line;
 use crate::virtual_module::identity::Identity;
@@ -291,7 +292,7 @@ impl Module {
         self.speak();
         let parsed = command_line::parse(line);
         let names = parsed.iter().flatten().map(|command| self.name_of(command).to_owned());
-        self.line.begin(names.collect());
+        self.line.begin(Asked { commands: names.collect(), line: [b"AT", line].concat() });
         let limits = &self.device.dialect.limits;
         let too_long = limits.line_len.is_some_and(|most| line.len() > most as usize);
         match parsed {
@@ -370,6 +371,7 @@ impl Module {
     fn end(&mut self, result: FinalResult) {
         self.rest.clear();
         self.break_down_behind();
+        self.turn_around(&result);
         self.device.replies.end(&result, self.device.now);
     }
 
