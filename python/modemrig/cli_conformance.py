@@ -6,10 +6,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from modemrig.cli_words import add_command, positive
 from modemrig.errors import ModemrigError
+
+if TYPE_CHECKING:
+    from modemrig.rig import Rig
 
 __all__ = ["add_conformance"]
 
@@ -77,17 +80,9 @@ def _conformance(options: argparse.Namespace) -> int:
 def _coverage(options: argparse.Namespace) -> int:
     import json
 
-    import modemrig
     from modemrig.conformance.coverage import as_text, coverage
-    from modemrig.rig import load_rig
 
-    if options.coverage:
-        wanted = [options.coverage]
-    else:
-        slots = load_rig(options.rig or "virtual", options.broker).slots
-        known = list(dict.fromkeys(slot.known_dialect for slot in slots))
-        # A slot that says nothing of its module may hold any.
-        wanted = modemrig.dialects() if None in known else [each for each in known if each is not None]
+    wanted = [options.coverage] if options.coverage else _dialects(options)
     covered = [coverage(dialect) for dialect in wanted]
     if options.json:
         print(json.dumps([each.to_json() for each in covered], ensure_ascii=False))
@@ -96,11 +91,27 @@ def _coverage(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> NoReturn:
-    import modemrig.conformance
+def _dialects(options: argparse.Namespace) -> list[str]:
+    """The documents of the chosen slots; no port is opened, and a slot that says nothing of its module may hold any."""
+    import modemrig
+
+    slots = [slot for slot in _rig(options).slots if not options.slot or slot.name in options.slot]
+    known = list(dict.fromkeys(slot.known_dialect for slot in slots))
+    return modemrig.dialects() if None in known else [each for each in known if each is not None]
+
+
+def _rig(options: argparse.Namespace) -> Rig:
     from modemrig.rig import load_rig
 
+    return load_rig(options.rig or os.environ.get("MODEMRIG_RIG", "virtual"), options.broker)
+
+
+def _run(options: argparse.Namespace) -> NoReturn:
+    import modemrig.conformance
+
     folder = Path(modemrig.conformance.__file__).parent
+    if options.data:  # counted at virtual modules of the same documents, whatever is in the slots
+        options.slot, options.rig, options.broker = _dialects(options), "virtual", None
     words = ["--pyargs", "modemrig.conformance", "-c", str(folder / "pytest.ini")]
     words += ["-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     for name in ("rig", "broker"):
@@ -116,8 +127,7 @@ def _run(options: argparse.Namespace) -> NoReturn:
     words += ["--conformance-repeat", str(options.repeat)]
     words += [f"--conformance-{name}" for name in ("offline", "patience", "data") if getattr(options, name)]
     words += ["--conformance-report", options.report] if options.report is not None else []
-    rig = load_rig(os.environ.get("MODEMRIG_RIG", "virtual") if options.rig is None else options.rig, options.broker)
-    slots = len(options.slot) or len(rig.slots)
+    slots = len(options.slot) or len(_rig(options).slots)
     workers = min(slots, options.j or slots)
     words += ["-n", str(workers)] if workers > 1 else ["-p", "no:xdist"]
     # pytest wants a fresh interpreter, and signals and exit code to itself; see 'modemrig hil'.

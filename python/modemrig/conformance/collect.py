@@ -18,6 +18,8 @@ from modemrig.rig import RigError, load_rig
 UNKNOWN = Fact("unknown/0/module", "unknown", "module", "The module in the slot says which document is its own.")
 """Stands for the facts of a module that cannot be asked what it is; it is in no report."""
 
+BENCH = pytest.StashKey[Bench]()
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -45,19 +47,18 @@ class Row:
 
 
 def bench_of(config: pytest.Config) -> Bench:
-    """The bench of this process; read when it is first asked for, and stopped by the plugin.
+    """The bench of this process; read when it is first asked for, stopped by ``run``.
 
     Raises:
         pytest.UsageError: the rig makes no sense.
     """
-    bench: Bench | None = getattr(config, "_modemrig_bench", None)
-    if bench is None:
+    if BENCH not in config.stash:
         try:
-            bench = Bench(load_rig(option(config, "rig"), option(config, "broker")), option(config, "rig-log"))
+            rig = load_rig(option(config, "rig"), option(config, "broker"))
         except RigError as error:
             raise pytest.UsageError(str(error)) from error
-        config._modemrig_bench = bench  # type: ignore[attr-defined]
-    return bench
+        config.stash[BENCH] = Bench(rig, option(config, "rig-log"))
+    return config.stash[BENCH]
 
 
 def places_of(config: pytest.Config) -> list[SlotBench]:

@@ -7,10 +7,12 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from modemrig.conformance.data_cost import network_bytes
 from modemrig.conformance.facts import Fact
 from modemrig.conformance.needs import why_missing
 from modemrig.conformance.probe import Answer, Blocked, Differs, Probe
 from modemrig.errors import ModemrigError
+from modemrig.virtual import Traffic
 
 Verdict = Literal["conforms", "differs", "as_expected", "otherwise", "skipped", "blocked"]
 """A documented fact conforms or differs; an inherited or decided one is observed as expected or otherwise (nothing decided by
@@ -18,9 +20,6 @@ us is held against a module); skipped: the rig lacks a need; blocked: what must 
 
 BAD: frozenset[Verdict] = frozenset({"differs", "blocked"})
 """Verdicts with which a run fails."""
-
-SEGMENT_OVERHEAD = 40
-"""Bytes of IPv4 and TCP headers in front of what a segment carries (RFC 791, RFC 9293)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Result:
     """Since the port was opened."""
     duration_s: float
     data_bytes: int | None
-    """What crossed the network, counted at a virtual module."""
+    """What crossed the network with the headers of TCP and IP, counted at a virtual module; see ``data_cost``."""
     exchanges: tuple[dict[str, Any], ...]
     transcript: tuple[tuple[float, str, str], ...]
 
@@ -91,7 +90,7 @@ def judge(probe: Probe, fact: Fact, attempt: int = 1) -> Result:
         observed and masked(used, observed),
         round(begun, 6),
         round(duration, 6),
-        None if traffic is None else _between(traffic, _traffic(used)),
+        _spent(used, traffic),
         exchanges,
         tuple((round(entry.time, 6), entry.direction, entry.data.decode("latin-1")) for entry in transcript),
     )
@@ -123,15 +122,10 @@ def _exchange(probe: Probe, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _traffic(probe: Probe) -> tuple[int, int, int] | None:
-    module = probe.place.module
-    if module is None:
-        return None
-    traffic = module.traffic
-    return traffic.connections, traffic.sent, traffic.received
+def _traffic(probe: Probe) -> Traffic | None:
+    return None if probe.place.module is None else probe.place.module.traffic
 
 
-def _between(before: tuple[int, int, int], after: tuple[int, int, int] | None) -> int:
-    assert after is not None
-    connections, sent, received = (now - then for now, then in zip(after, before, strict=True))
-    return connections + sent + received
+def _spent(probe: Probe, before: Traffic | None) -> int | None:
+    after = _traffic(probe)
+    return None if before is None or after is None else network_bytes(before, after)

@@ -427,7 +427,7 @@ class Probe:
             if self._twin is not None:
                 owned.callback(self._twin.close)
             if self._modem is not None and not self._modem.closed:
-                self.settle()
+                self.finish(went_well=False)  # also what a check changed that Ctrl-C ended
 
     def _exchange(self, line: str, payload: bytes | None = None, timeout_s: float | None = None) -> Answer:
         started = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from modemrig.conformance.collect import UNKNOWN, Learned, bench_of, learn, parametrize, places_of
+from modemrig.conformance.collect import BENCH, UNKNOWN, Learned, bench_of, learn, parametrize, places_of
 from modemrig.conformance.gather import packed
 from modemrig.conformance.held import HeldSlot
 from modemrig.conformance.judge import not_checked
@@ -111,6 +111,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Give back whatever is still held, also after Ctrl-C."""
     for held in session.config.stash.get(HELD, {}).values():
         held.close()
+    if BENCH in session.config.stash:
+        session.config.stash[BENCH].stop()
 
 
 # ------------------------------------------------------------------------------------------------------- pytest-xdist

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from modemrig.conformance import collect
+from modemrig.conformance.data_cost import as_text
 from modemrig.conformance.gather import Gathered
 from modemrig.conformance.outcome import properties
 from modemrig.conformance.progress import Progress
@@ -192,6 +193,11 @@ class Watch:
         """Sum up."""
         if self.gathered.results:
             write_summary(terminalreporter, self.gathered, self._written)
+        if self._config.getoption("conformance_data"):
+            terminalreporter.section("data")
+            patience = self._config.getoption("conformance_patience")
+            for line in as_text(self.gathered.facts, self.gathered.results, patience=patience):
+                terminalreporter.write_line(line)
 
     # -- words ------------------------------------------------------------------------------------------------------------
 
