@@ -22,6 +22,8 @@ WIDTH, HEIGHT = 720, 26
 """Units of a drawing; it is stretched to the width of its column."""
 BIN = 4
 """Width of a bar."""
+MARK = 9
+"""Height of the marks of median and 95 %; bars end below them."""
 
 _COMMAND = re.compile(r"AT(?:[+&^$#%*][A-Z][A-Z0-9]*|[A-Z])?", re.IGNORECASE)
 
@@ -127,7 +129,7 @@ class Axis:
         )
         tallest = max(counts.values())
         for (place, late), count in sorted(counts.items()):
-            height = 4 + (HEIGHT - 8) * math.sqrt(count / tallest) if tallest > 1 else 8
+            height = 4 + (HEIGHT - MARK - 5) * math.sqrt(count / tallest) if tallest > 1 else 8
             bars[late] += f"M{place * BIN} {HEIGHT}v{-height:.1f}h{BIN - 1}v{height:.1f}z"
         said = f"{len(row.times_s)} answers, median {seconds(row.median_s)}, 95 % within {seconds(row.p95_s)}, "
         said += f"slowest {seconds(row.longest_s)}"
@@ -142,7 +144,7 @@ class Axis:
             parts.append(Markup('<path class="late" d="{}"/>').format(bars[True]))
         for name, value in (("p95", row.p95_s), ("median", row.median_s)):
             parts.append(
-                Markup('<path class="{}" d="M{} 0V{}"/>').format(name, round(self.place(value) * WIDTH, 1), HEIGHT)
+                Markup('<path class="{}" d="M{} 2V{}"/>').format(name, round(self.place(value) * WIDTH, 1), MARK)
             )
         return Markup(
             '<svg class="strip" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
