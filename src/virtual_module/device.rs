@@ -233,7 +233,8 @@ impl Device {
                 self.replies.info(line);
             }
         } else {
-            self.settings_mut(call.command_name).store(call);
+            let left_out_is_default = self.quirks.has("left_out_is_default");
+            self.settings_mut(call.command_name).store(call, left_out_is_default);
         }
         Answer::Done
     }
@@ -263,7 +264,8 @@ impl Device {
 
     /// Settings that no document lets survive a restart.
     pub(super) fn forget_settings(&mut self) {
-        self.settings.clear();
+        let saves = self.quirks.has("settings_saved");
+        self.settings.retain(|command, _| saves && self.dialect.commands.contains_key(command));
         self.set_baud();
     }
 

@@ -17,6 +17,30 @@ pub struct QuirkRow {
 pub const QUIRKS: &[QuirkRow] = &[
     QuirkRow { name: "prompt_on_own_line", title: "The prompt is followed by a line end (F8)." },
     QuirkRow { name: "tls_checks_host_name", title: "TLS levels 1 and 2 check the broker's name, too (decision 39)." },
+    // Of the settings of AT+QMTCFG.
+    QuirkRow { name: "settings_unlocked", title: "Settings can be changed while the client is connected." },
+    QuirkRow { name: "settings_shared", title: "A setting of one client is that of all." },
+    QuirkRow { name: "settings_saved", title: "Settings survive a loss of power." },
+    QuirkRow { name: "settings_forgotten", title: "AT+QMTCLOSE puts the settings of its client back." },
+    QuirkRow { name: "left_out_is_default", title: "A parameter that is left out goes back to its default." },
+    // Of command lines.
+    QuirkRow { name: "bare_text_taken", title: "A text without quotation marks, or a number with them, is taken." },
+    QuirkRow { name: "upper_case_only", title: "The name of a command in small letters is not known." },
+    // Of AT+QMT… clients.
+    QuirkRow {
+        name: "state_errors_late",
+        title: "A command the state forbids is answered OK; its result says that it failed.",
+    },
+    QuirkRow { name: "slots_kept", title: "Reading a stored message does not free its slot." },
+    QuirkRow { name: "clients_mixed_up", title: "Messages of every client are shown as those of client 0." },
+    QuirkRow { name: "resends_once_less", title: "A packet is sent again once less than retry_times says." },
+    QuirkRow { name: "notice_always", title: "Each resend is reported, whatever timeout_notice says." },
+    QuirkRow { name: "esc_sends", title: "Esc sends an empty message instead of none." },
+    QuirkRow { name: "echo_inverted", title: "view/mode means the opposite." },
+    QuirkRow { name: "hex_ignored", title: "Payloads are text in both directions, whatever the settings say." },
+    QuirkRow { name: "never_pings", title: "No PINGREQ is sent." },
+    QuirkRow { name: "will_forgotten", title: "CONNECT has no will." },
+    QuirkRow { name: "session_forgotten", title: "CONNECT always asks for a clean session." },
 ];
 
 /// Those that are on.

@@ -27,12 +27,22 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Stores what a write form gives; a parameter that is left out keeps its value.
-    pub(super) fn store(&mut self, call: &Matched<'_>) {
+    /// Stores what a write form gives; a parameter that is left out keeps its value, or has its default again.
+    pub(super) fn store(&mut self, call: &Matched<'_>, left_out_is_default: bool) {
         let Some((index, values)) = split(call) else { return };
+        if left_out_is_default {
+            for name in &call.variant.params {
+                self.values.remove(&place(call.variant_name, name, index));
+            }
+        }
         for (name, value) in values {
             self.set(call.variant_name, name, index, value.clone());
         }
+    }
+
+    /// Forgets everything of one client or context.
+    pub(super) fn forget(&mut self, index: i64) {
+        self.values.retain(|(.., of), _| *of != index);
     }
 
     /// Sets one value.

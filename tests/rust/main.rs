@@ -85,6 +85,8 @@ mod virtual_power;
 #[cfg(feature = "virtual")]
 mod virtual_qmt;
 #[cfg(feature = "virtual")]
+mod virtual_quirks;
+#[cfg(feature = "virtual")]
 mod virtual_surroundings;
 mod virtual_tls;
 #[cfg(feature = "virtual")]

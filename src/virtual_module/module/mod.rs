@@ -10,7 +10,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::dialect::Dialect;
 use crate::dialect::Given;
+use crate::dialect::Matched;
 use crate::dialect::match_variant;
 use crate::dialect::schema;
 use crate::dialect::schema::Family;
@@ -290,7 +292,10 @@ impl Module {
         self.device.replies.begin();
         // What is said from here on, behind the echo, answers this line.
         self.speak();
-        let parsed = command_line::parse(line);
+        let is_small = |part: &[u8]| part.iter().any(u8::is_ascii_lowercase);
+        let name = line.split(|byte| matches!(byte, b'=' | b'?')).next().unwrap_or_default();
+        let is_unknown = self.device.quirks.has("upper_case_only") && name.starts_with(b"+") && is_small(name);
+        let parsed = command_line::parse(line).filter(|_| !is_unknown);
         let names = parsed.iter().flatten().map(|command| self.name_of(command).to_owned());
         self.line.begin(Asked { commands: names.collect(), line: [b"AT", line].concat() });
         let limits = &self.device.dialect.limits;
@@ -406,7 +411,10 @@ impl Module {
                     .zip(&texts)
                     .map(|(arg, bytes)| Given { quoted: matches!(arg, Arg::Text(_)), bytes })
                     .collect();
-                match match_variant(dialect, name, &given) {
+                let takes_any = self.device.quirks.has("bare_text_taken");
+                match match_variant(dialect, name, &given)
+                    .or_else(|bad| otherwise_quoted(dialect, name, &given, takes_any).ok_or(bad))
+                {
                     Ok(matched) => Call::Write(matched),
                     // Decision 41 tells an unknown key from a bad value.
                     Err(bad) if bad.is_about_key() && given.first().is_some_and(|key| key.quoted) => {
@@ -471,4 +479,16 @@ impl Module {
             self.device.replies.urc(line, self.device.now);
         }
     }
+}
+
+/// The arguments as they are meant where one of them lacks its quotation marks, or has some it should not have.
+fn otherwise_quoted<'a>(dialect: &'a Dialect, name: &str, given: &[Given<'_>], wanted: bool) -> Option<Matched<'a>> {
+    (0..given.len()).filter(|_| wanted).find_map(|place| {
+        let mut meant = given.to_vec();
+        meant[place].quoted = !meant[place].quoted;
+        if !meant[place].quoted && !meant[place].bytes.iter().all(u8::is_ascii_digit) {
+            meant[place].bytes = b"1";
+        }
+        match_variant(dialect, name, &meant).ok()
+    })
 }

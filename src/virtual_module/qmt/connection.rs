@@ -16,6 +16,7 @@ use crate::virtual_module::network::LinkEvent;
 use crate::virtual_module::network::LostBy;
 use crate::virtual_module::network::OpenFault;
 use crate::virtual_module::network::Target;
+use crate::virtual_module::qmt::CFG;
 use crate::virtual_module::qmt::Client;
 use crate::virtual_module::qmt::Qmt;
 use crate::virtual_module::qmt::State;
@@ -90,6 +91,9 @@ impl Qmt {
         }
         self.fail_connect(device, index);
         self.forget(device, index);
+        if device.quirks.has("settings_forgotten") {
+            device.settings_mut(CFG).forget(i64::from(index));
+        }
         self.begin(index, State::Closing);
         let line = format!("+QMTCLOSE: {index},0");
         self.tell(device, index, line, State::Closed);
@@ -121,14 +125,16 @@ impl Qmt {
         let options = ClientOptions {
             level: if number("version", 1, 3) == 4 { Level::V311 } else { Level::V31 },
             client_id,
-            clean_session: number("session", 1, 0) == 1,
-            keep_alive: device.speed.seconds(keep_alive),
+            clean_session: number("session", 1, 0) == 1 || device.quirks.has("session_forgotten"),
+            keep_alive: device.speed.seconds(if device.quirks.has("never_pings") { 0 } else { keep_alive }),
             keep_alive_s: u16::try_from(keep_alive).ok(),
-            will: will(device, index),
+            will: will(device, index).filter(|_| !device.quirks.has("will_forgotten")),
             username,
             password,
             packet_timeout,
-            retry_times: u32::try_from(number("timeout", 2, 3)).unwrap_or(0),
+            retry_times: u32::try_from(number("timeout", 2, 3))
+                .unwrap_or(0)
+                .saturating_sub(u32::from(device.quirks.has("resends_once_less"))),
             ping_timeout: setting_int(device, index, "qmtping", 1)
                 .map_or(packet_timeout, |seconds| device.speed.seconds(seconds.unsigned_abs())),
             window: usize::from(device.dialect.limits.window.unwrap_or(u8::MAX)),

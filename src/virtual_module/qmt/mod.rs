@@ -186,7 +186,8 @@ impl Client {
 /// The value of a setting by its place behind the client's number: names differ between the documents, places do not.
 fn setting(device: &Device, index: u8, key: &str, place: usize) -> Option<Value> {
     let variant = device.dialect.command(CFG)?.variants.get(key)?;
-    device.setting(CFG, key, variant.params.get(place)?, i64::from(index))
+    let owner = if device.quirks.has("settings_shared") { 0 } else { i64::from(index) };
+    device.setting(CFG, key, variant.params.get(place)?, owner)
 }
 
 /// The same, where it is a number.
@@ -195,6 +196,19 @@ fn setting_int(device: &Device, index: u8, key: &str, place: usize) -> Option<i6
         Value::Int(number) => Some(number),
         Value::Text(_) => None,
     }
+}
+
+/// A command that the state forbids, refused by its result instead of its final result code.
+fn fail_late(device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
+    let name = call.command_name.trim_start_matches("AT");
+    let line = match (name, call.int("msgid")) {
+        ("+QMTCFG" | "+QMTRECV", _) => return Answer::Done,
+        (_, Some(id)) => format!("{name}: {index},{id},2"),
+        ("+QMTCONN", _) => format!("{name}: {index},2"),
+        _ => format!("{name}: {index},-1"),
+    };
+    device.replies.urc(line, device.now);
+    Answer::Accepted
 }
 
 impl Service for Qmt {
@@ -212,6 +226,13 @@ impl Service for Qmt {
         let Some((_, Value::Int(index))) = matched.values.first() else { return Answer::Refused(Refusal::Parameter) };
         let index = u8::try_from(*index).ok().filter(|index| usize::from(*index) < self.clients.len());
         let Some(index) = index else { return Answer::Refused(Refusal::Parameter) };
+        let mut shared = matched.clone();
+        let matched = if device.quirks.has("settings_shared") && matched.command_name == CFG {
+            shared.values[0].1 = Value::Int(0);
+            &shared
+        } else {
+            matched
+        };
         if matched.is_query && matched.command_name == CFG {
             return device.query_or_store(matched);
         }
@@ -219,6 +240,10 @@ impl Service for Qmt {
         let row = RULES.iter().find(|(name, _)| *name == matched.command_name);
         match row.map_or(No, |(_, rules)| rules[state as usize]) {
             Go => self.write(device, index, matched),
+            No if matched.command_name == CFG && device.quirks.has("settings_unlocked") => {
+                self.write(device, index, matched)
+            }
+            No if device.quirks.has("state_errors_late") => fail_late(device, index, matched),
             No => Answer::Refused(Refusal::State),
             Taken => {
                 device.replies.urc(format!("+QMTOPEN: {index},2"), device.now);
@@ -230,6 +255,7 @@ impl Service for Qmt {
     fn typed(&mut self, device: &mut Device, ended: Ended) -> Answer {
         match (self.typing.take(), ended) {
             (Some(typing), Ended::With(bytes)) => self.take(device, typing, bytes),
+            (Some(typing), Ended::Cancelled) if device.quirks.has("esc_sends") => self.take(device, typing, Vec::new()),
             _ => Answer::Refused(Refusal::Cancelled),
         }
     }

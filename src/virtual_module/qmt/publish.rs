@@ -153,7 +153,7 @@ impl Qmt {
             }
             ClientEvent::Unsuback { id } => (RequestKind::Unsubscribe, id, "0".to_owned()),
             ClientEvent::Resent { kind, id, count } => {
-                if setting_int(device, index, "timeout", 3) != Some(1) {
+                if setting_int(device, index, "timeout", 3) != Some(1) && !device.quirks.has("notice_always") {
                     return;
                 }
                 (kind, id, format!("1,{count}"))
@@ -186,7 +186,7 @@ impl Qmt {
 
 /// Whether payloads are typed as hexadecimal digits. The message of a will never is.
 fn types_hex(device: &Device, index: u8) -> bool {
-    setting_int(device, index, "send/mode", 1) == Some(1)
+    setting_int(device, index, "send/mode", 1) == Some(1) && !device.quirks.has("hex_ignored")
 }
 
 /// How a payload is typed: echoed or not (`view/mode`), and for how long at most (`edit/timeout`).
@@ -195,7 +195,7 @@ fn typed(device: &Device, index: u8, end: PayloadEnd) -> Typed {
     let seconds = setting_int(device, index, "edit/timeout", 2).filter(|_| limited);
     Typed {
         end,
-        echo: setting_int(device, index, "view/mode", 1) == Some(1),
+        echo: (setting_int(device, index, "view/mode", 1) == Some(1)) != device.quirks.has("echo_inverted"),
         timeout: seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
         asks: Asks::Prompt,
     }

@@ -35,6 +35,7 @@ impl Qmt {
     /// The URC first, then the acknowledgement; a message without room is neither reported nor acknowledged.
     pub(super) fn received(&mut self, device: &mut Device, index: u8, message: IncomingMessage) {
         let now = device.now;
+        let shown = if device.quirks.has("clients_mixed_up") { 0 } else { index };
         if setting_int(device, index, "recv/mode", 1) == Some(1) {
             let length = message.payload.len();
             let slots = device.dialect.limits.slots.unwrap_or_default();
@@ -44,9 +45,9 @@ impl Qmt {
             };
             let with_length = has_length(device, index) && stored_urc_has_length(device);
             let length = if with_length { format!(",{length}") } else { String::new() };
-            device.replies.urc(format!("+QMTRECV: {index},{slot}{length}"), now);
+            device.replies.urc(format!("+QMTRECV: {shown},{slot}{length}"), now);
         } else {
-            let line = Look::of(device, index).line(&message);
+            let line = Look { index: shown, ..Look::of(device, index) }.line(&message);
             device.replies.urc(line, now);
         }
         device.links.acknowledge(index, &message, now);
@@ -56,9 +57,12 @@ impl Qmt {
     pub(super) fn read_slots(&mut self, device: &mut Device, index: u8, slot: Option<i64>) -> Answer {
         let look = Look::of(device, index);
         let meant = |number: &u8, _: &mut IncomingMessage| slot.is_none_or(|wanted| wanted == i64::from(*number));
-        for (_, message) in self.client(index).slots.0.extract_if(.., meant) {
+        let slots = &mut self.client(index).slots.0;
+        let kept = if device.quirks.has("slots_kept") { slots.clone() } else { BTreeMap::new() };
+        for (_, message) in slots.extract_if(.., meant) {
             device.replies.info(look.line(&message));
         }
+        slots.extend(kept);
         Answer::Done
     }
 }
@@ -82,7 +86,7 @@ struct Look {
 
 impl Look {
     fn of(device: &Device, index: u8) -> Look {
-        let hex = setting_int(device, index, "dataformat", 2) == Some(1);
+        let hex = setting_int(device, index, "dataformat", 2) == Some(1) && !device.quirks.has("hex_ignored");
         Look { index, with_length: has_length(device, index), hex }
     }
 
