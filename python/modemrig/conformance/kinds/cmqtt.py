@@ -240,10 +240,9 @@ class Service:
             raise Differs(f"{count} messages, +CMQTTRXSTART to +CMQTTRXEND", "\n".join(self.probe.heard()) or "nothing")
         return found
 
-    def receive(self, payload: bytes, name: str = "case", qos: int = 0) -> Block:
+    def receive(self, payload: bytes, topic: str, qos: int = 0) -> Block:
         """Subscribe, have the peer publish, and return what the module says of it."""
         self.reach("connected")
-        topic = self.topic(name)
         self.subscribe(topic)
         self.probe.peer.publish(topic, payload, qos)
         return self.blocks()[0]
@@ -265,16 +264,20 @@ def parse(data: bytes) -> list[Block]:
         names = ["START"]
         topic: list[bytes] = []
         payload: list[bytes] = []
-        while (head := HEAD.match(data, at + len(data[at:]) - len(data[at:].lstrip(b"\r\n")))) is not None:
+        while (head := HEAD.match(rest := data[at:].lstrip(b"\r\n"))) is not None:
+            at = len(data) - len(rest)
             fields = [int(field) for field in head[2].split(b",")]
             names.append(head[1].decode())
-            at = head.end()
+            at += head.end()
             if head[1] == b"END":
                 blocks.append(Block(client, (announced[0], announced[1]), tuple(names), tuple(topic), tuple(payload)))
                 break
             length = fields[1]
             (topic if head[1] == b"TOPIC" else payload).append(data[at : at + length])
             at += length
+        else:
+            if b"\r\n" in rest:
+                raise Differs("a part as long as its line says, then the next", repr(data[start.start() :][:600]))
     return blocks
 
 

@@ -69,11 +69,13 @@ class ServiceResult(Kind):
     def breakages(self, document: Document) -> Iterator[Breakage]:
         results = [fact for fact in self.facts(document) if fact.about["expected"][-1] != "OK"]
         if results:
-            lines = [f"+{fact.subject[3:]}: " for fact in results]
             yield Breakage(
                 "every late result comes twice",
                 frozenset(fact.id for fact in results),
-                faults=tuple(f"doubled:text={each}" for each in dict.fromkeys(lines)),
+                faults=tuple(
+                    f"doubled:text='{fact.about['expected'][-1].format(client=0)}',line='{fact.subject}'"
+                    for fact in results
+                ),
             )
 
 
@@ -85,7 +87,8 @@ AWKWARD = b"a\r\nAT+CMQTTDISC?\r\n\x1a\x1b> OK\r\n"
 """Text with everything in it that ends a line, or input elsewhere."""
 TAME = b"AT/OK/ERROR/> "
 """The same for what goes to a broker as a topic, where control characters are unwelcome (MQTT 3.1.1, 1.5.3)."""
-NOT_UTF8 = b"\xff\xfe\x80abc"
+NOT_UTF8 = b"\xff\xfe\x80 is no UTF-8 at all"
+CHARACTERS = "ä€😀" * 3 + "€"
 
 
 PROMPTS = Table("cmqtt")
@@ -140,7 +143,7 @@ def _text(command: str, more: tuple[int, ...]) -> None:
     @PROMPTS(command, "counts-bytes", f"the length of {command} counts bytes of UTF-8, not characters")
     def _(service: Service) -> None:
         probe = service.reach("acquired")
-        service.enter(command, "ä€😀", *more)
+        service.enter(command, CHARACTERS, *more)
         probe.expect(probe.ask("AT"), ["OK"])
 
     @PROMPTS(command, "not-utf8", f"{command} refuses what is no UTF-8 while checkUTF8 is 1, as it is by default")
@@ -188,6 +191,15 @@ class ServicePrompt(ServiceKind):
         tame = ("AT+CMQTTSUB", "AT+CMQTTUNSUB")
         tame_ids = {fact.id for fact in self.facts(document) if fact.subject in tame}
         yield Breakage("Ctrl-Z ends what is typed", ids - tame_ids, quirks=("ctrl_z_ends_input",))
+        # The lengths are such that no other check types as much.
+        wrong, right = len(NOT_UTF8), len(CHARACTERS.encode())
+        for title, length, told, to, words in (
+            ("what is no UTF-8 is taken", wrong, "ERROR", "OK", ("not-utf8", "check-on")),
+            ("what is no UTF-8 is always refused", wrong, "OK", "ERROR", ("check-off",)),
+            ("text of many bytes is refused", right, "OK", "ERROR", ("counts-bytes",)),
+        ):
+            faults = (f"reworded:from={told},to={to},line='=0,{length}'",)
+            yield Breakage(title, self.checked(document, *words), faults=faults)
 
 
 FAILURES = Table("cmqtt")
@@ -222,7 +234,7 @@ class ServiceFailure(ServiceKind):
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         yield Breakage(
-            "the result of a connection that failed says no reason",
+            "the result of a connection that failed has one field more",
             self.checked(document),
-            faults=("reworded:from=+CMQTTCONNECT: 0\\,25,to=+CMQTTCONNECT: 0",),
+            faults=("reworded:from='+CMQTTCONNECT: 0,',to='+CMQTTCONNECT: 0,0,',line=no-such-name",),
         )

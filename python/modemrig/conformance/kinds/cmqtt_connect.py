@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,12 @@ from modemrig.hil.peer import Peer
 
 SEEN = ("sim", "broker_control")
 """Packets are seen in the bench broker's record."""
-LOOPBACK = "127.0.18.83"
+LOOPBACK = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
 """An address of this machine where nobody else listens on the standard port."""
 STANDARD_PORT = 1883
 
+KEEPALIVES = (1, 600, 64800)
+"""Seconds."""
 CONNECTS = Table("cmqtt")
 
 # -- CONNECT ---------------------------------------------------------------------------------------------------------------
@@ -78,7 +81,7 @@ def _keepalive(seconds: int) -> None:
         service.carries("CONNECT", keep_alive=seconds)
 
 
-for _seconds in (1, 600, 64800):
+for _seconds in KEEPALIVES:
     _keepalive(_seconds)
 
 
@@ -153,6 +156,46 @@ def _password(service: Service) -> None:
         service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1,"somebody","right"'))
     finally:
         probe.bench_broker.set_users(None)
+
+
+def _returns(service: Service, clean: int) -> list[str]:
+    """Topics of what a client gets that was published while it was away."""
+    probe = service.probe
+    connect = f'AT+CMQTTCONNECT=0,"tcp://{{host}}:{{port}}",60,{clean}{{login}}'
+    try:
+        service.join(clean=clean)
+        topic = service.topic("away")
+        service.subscribe(topic, 1)
+        service.done("AT+CMQTTDISC=0,60")
+        probe.peer.publish(topic, b"while you were away", 1)
+        since = probe.now()
+        service.done(probe.fill(connect))
+        # A message behind it shows that everything before it has come.
+        last = service.topic("last")
+        service.subscribe(last, 1)
+        probe.peer.publish(last, b"last", 1)
+        probe.await_line("last", since=since)
+        return probe.heard(since)
+    finally:
+        probe.settle()
+        with Peer(probe.broker, probe.client_id()):
+            pass  # a clean session takes the place of the stored one
+
+
+@CONNECTS(
+    "AT+CMQTTCONNECT",
+    "session-kept",
+    "with clean_session 0 a message published meanwhile comes after the next connection",
+)
+def _session_kept(service: Service) -> None:
+    if "while you were away" not in (heard := _returns(service, 0)):
+        raise Differs("while you were away", "\n".join(heard))
+
+
+@CONNECTS("AT+CMQTTCONNECT", "session-forgotten", "with clean_session 1 nothing comes of what was published meanwhile")
+def _session_forgotten(service: Service) -> None:
+    if "while you were away" in (heard := _returns(service, 1)):
+        raise Differs("no message of before", "\n".join(heard))
 
 
 @CONNECTS(
@@ -257,4 +300,17 @@ class ServiceConnect(ServiceKind):
     table = CONNECTS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return iter(())
+        def broken(title: str, field: str, value: object, *words: str) -> Breakage:
+            return Breakage(
+                title, self.checked(document, *words), faults=(f"packet_changed:field={field},value={value}",)
+            )
+
+        wills = self.checked(document, *(f"quality-{qos}" for qos in (0, 1, 2)), "not-retained", "published", "longest")
+        yield Breakage("no will goes out", wills, faults=("packet_changed:field=connect.will,value=0",))
+        yield broken("the will is retained", "connect.will_retain", 1, "not-retained")
+        yield broken("the client speaks MQTT 3.1", "connect.level", 3, "level")
+        keepalives = [f"keep-alive-{seconds}" for seconds in KEEPALIVES]
+        yield broken("the keep-alive is always 100 s", "connect.keep_alive", 100, *keepalives)
+        yield broken("every session begins clean", "connect.clean_session", 1, "clean-session-0", "session-kept")
+        names = ("user-name", "user-name-alone", "no-user-name", "longest-user-name", "longest-password", "password")
+        yield broken("another user name goes out", "connect.username", "nobody", *names)

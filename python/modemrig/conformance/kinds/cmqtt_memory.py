@@ -1,4 +1,4 @@
-"""Facts about what an AT+CMQTT… module keeps and what it forgets: what was typed, settings, the client's session."""
+"""Facts about what an AT+CMQTT… module keeps and what it forgets: what was typed, and settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from modemrig.conformance.kinds.cases import Table
 from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.probe import Differs
-from modemrig.hil.peer import Peer
 
 SEEN = ("sim", "broker_control")
 """Packets are seen in the bench broker's record."""
@@ -177,46 +176,6 @@ def _staged(service: Service) -> None:
     probe.ask("AT+CMQTTSUB=0")
     if len(packets := service.packets("SUBSCRIBE")) != 1:
         raise Differs("one SUBSCRIBE", f"{len(packets)}")
-
-
-def _returns(service: Service, clean: int) -> list[str]:
-    """Topics of what a client gets that was published while it was away."""
-    probe = service.probe
-    connect = f'AT+CMQTTCONNECT=0,"tcp://{{host}}:{{port}}",60,{clean}{{login}}'
-    try:
-        service.join(clean=clean)
-        topic = service.topic("away")
-        service.subscribe(topic, 1)
-        service.done("AT+CMQTTDISC=0,60")
-        probe.peer.publish(topic, b"while you were away", 1)
-        since = probe.now()
-        service.done(probe.fill(connect))
-        # A message behind it shows that everything before it has come.
-        last = service.topic("last")
-        service.subscribe(last, 1)
-        probe.peer.publish(last, b"last", 1)
-        probe.await_line("last", since=since)
-        return probe.heard(since)
-    finally:
-        probe.settle()
-        with Peer(probe.broker, probe.client_id()):
-            pass  # a clean session takes the place of the stored one
-
-
-@MEMORY(
-    "AT+CMQTTCONNECT",
-    "session-kept",
-    "with clean_session 0 a message published meanwhile comes after the next connection",
-)
-def _session_kept(service: Service) -> None:
-    if "while you were away" not in (heard := _returns(service, 0)):
-        raise Differs("while you were away", "\n".join(heard))
-
-
-@MEMORY("AT+CMQTTCONNECT", "session-forgotten", "with clean_session 1 nothing comes of what was published meanwhile")
-def _session_forgotten(service: Service) -> None:
-    if "while you were away" in (heard := _returns(service, 1)):
-        raise Differs("no message of before", "\n".join(heard))
 
 
 class ServiceMemory(ServiceKind):

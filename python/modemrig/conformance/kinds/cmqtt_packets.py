@@ -14,6 +14,8 @@ SEEN = ("sim", "broker_control")
 """Packets are seen in the bench broker's record."""
 
 PACKETS = Table("cmqtt")
+TOPICS = "packet/"
+"""How topics of this file begin: a module can be broken for these alone."""
 
 # -- PUBLISH ---------------------------------------------------------------------------------------------------------------
 
@@ -21,14 +23,15 @@ PACKETS = Table("cmqtt")
 @PACKETS("AT+CMQTTTOPIC", "published", "the topic entered is the one published to", needs=SEEN)
 def _topic(service: Service) -> None:
     service.reach("connected")
-    service.publish(service.topic())
-    service.carries("PUBLISH", topic=service.topic())
+    topic = service.topic("packet/topic")
+    service.publish(topic)
+    service.carries("PUBLISH", topic=topic)
 
 
 @PACKETS("AT+CMQTTTOPIC", "longest", "a topic of the greatest length arrives whole at another client")
 def _longest_topic(service: Service) -> None:
     probe = service.reach("connected")
-    topic = service.topic("t").ljust(service.longest("AT+CMQTTTOPIC"), "t")
+    topic = service.topic("packet/topic").ljust(service.longest("AT+CMQTTTOPIC"), "t")
     probe.peer.subscribe([topic])
     service.publish(topic, b"12345", 1)
     service.arrives(topic, b"12345")
@@ -37,25 +40,27 @@ def _longest_topic(service: Service) -> None:
 @PACKETS("AT+CMQTTPAYLOAD", "published", "the payload entered arrives at another client")
 def _payload(service: Service) -> None:
     probe = service.reach("connected")
-    probe.peer.subscribe([service.topic()])
-    service.publish(service.topic(), b"any text \xc3\xa4", 1)
-    service.arrives(service.topic(), b"any text \xc3\xa4")
+    topic, payload = service.topic("packet/payload"), b"any text \xc3\xa4"
+    probe.peer.subscribe([topic])
+    service.publish(topic, payload, 1)
+    service.arrives(topic, payload)
 
 
 @PACKETS("AT+CMQTTPAYLOAD", "longest", "a payload of the greatest length arrives whole at another client")
 def _longest_payload(service: Service) -> None:
     probe = service.reach("connected")
     payload = (b"0123456789abcdef" * 1000)[: service.longest("AT+CMQTTPAYLOAD")]
-    probe.peer.subscribe([service.topic()])
-    service.publish(service.topic(), payload, 1)
-    service.arrives(service.topic(), payload)
+    topic = service.topic("packet/payload")
+    probe.peer.subscribe([topic])
+    service.publish(topic, payload, 1)
+    service.arrives(topic, payload)
 
 
 def _quality(qos: int) -> None:
     @PACKETS("AT+CMQTTPUB", f"quality-{qos}", f"qos {qos} is that of PUBLISH", needs=SEEN)
     def _(service: Service) -> None:
         service.reach("connected")
-        service.publish(service.topic(), b"12345", qos)
+        service.publish(service.topic("packet/quality"), b"12345", qos)
         service.carries("PUBLISH", qos=qos)
 
     @PACKETS(
@@ -63,8 +68,9 @@ def _quality(qos: int) -> None:
     )
     def _(service: Service) -> None:
         service.reach("connected")
-        service.subscribe(service.topic(), qos)
-        service.carries("SUBSCRIBE", filters=[(service.topic(), qos)])
+        topic = service.topic("packet/wanted")
+        service.subscribe(topic, qos)
+        service.carries("SUBSCRIBE", filters=[(topic, qos)])
 
 
 for _qos in (0, 1, 2):
@@ -80,12 +86,12 @@ def _flags(retained: int, dup: int) -> None:
     )
     def _(service: Service) -> None:
         service.reach("connected")
+        topic = service.topic("packet/flags")
         try:
-            service.publish(service.topic(), b"12345", 1, retained, dup)
+            service.publish(topic, b"12345", 1, retained, dup)
             service.carries("PUBLISH", retain=retained == 1, dup=dup == 1)
         finally:
-            if retained:
-                service.probe.peer.publish(service.topic(), b"", 1, retain=True)
+            service.probe.peer.publish(topic, b"", 1, retain=True)
 
 
 for _retained, _dup in ((0, 0), (1, 0), (0, 1)):
@@ -95,14 +101,18 @@ for _retained, _dup in ((0, 0), (1, 0), (0, 1)):
 @PACKETS("AT+CMQTTPUB", "flags-left-out", "without retained and dup neither flag is set", needs=SEEN)
 def _no_flags(service: Service) -> None:
     service.reach("connected")
-    service.publish(service.topic(), b"12345", 1)
-    service.carries("PUBLISH", retain=False, dup=False)
+    topic = service.topic("packet/flags")
+    try:
+        service.publish(topic, b"12345", 1)
+        service.carries("PUBLISH", retain=False, dup=False)
+    finally:
+        service.probe.peer.publish(topic, b"", 1, retain=True)
 
 
 @PACKETS("AT+CMQTTPUB", "kept", "a retained message reaches a client that subscribes later")
 def _kept(service: Service) -> None:
     probe = service.reach("connected")
-    topic = service.topic("kept")
+    topic = service.topic("packet/kept")
     try:
         service.publish(topic, b"kept", 1, 1)
         probe.peer.subscribe([topic])
@@ -114,13 +124,16 @@ def _kept(service: Service) -> None:
 @PACKETS("AT+CMQTTPUB", "not-kept", "a message that is not retained does not reach a client that subscribes later")
 def _not_kept(service: Service) -> None:
     probe = service.reach("connected")
-    early, late = service.topic("early"), service.topic("late")
-    service.publish(early, b"early", 1, 0)
-    probe.peer.subscribe([early, late])
-    probe.peer.publish(late, b"late", 1)
-    got = probe.peer.received.get(timeout=HEARD_WITHIN_S)
-    if got[0] != late:
-        raise Differs("nothing of before", got[0])
+    early, late = service.topic("packet/early"), service.topic("packet/late")
+    try:
+        service.publish(early, b"early", 1, 0)
+        probe.peer.subscribe([early, late])
+        probe.peer.publish(late, b"late", 1)
+        got = probe.peer.received.get(timeout=HEARD_WITHIN_S)
+        if got[0] != late:
+            raise Differs("nothing of before", got[0])
+    finally:
+        probe.peer.publish(early, b"", 1, retain=True)
 
 
 # -- subscriptions, and the end --------------------------------------------------------------------------------------------
@@ -129,9 +142,10 @@ def _not_kept(service: Service) -> None:
 @PACKETS("AT+CMQTTUNSUB", "sent", "the topic typed is the one that UNSUBSCRIBE names", needs=SEEN)
 def _unsubscribe(service: Service) -> None:
     service.reach("connected")
-    service.subscribe(service.topic())
-    service.unsubscribe(service.topic())
-    service.carries("UNSUBSCRIBE", filters=[service.topic()])
+    topic = service.topic("packet/unwanted")
+    service.subscribe(topic)
+    service.unsubscribe(topic)
+    service.carries("UNSUBSCRIBE", filters=[topic])
 
 
 @PACKETS(
@@ -147,18 +161,20 @@ def _nothing_staged(service: Service) -> None:
 @PACKETS("AT+CMQTTSUBTOPIC", "subscribed", "AT+CMQTTSUB=0 subscribes to the staged topic", basis="decided", needs=SEEN)
 def _staged(service: Service) -> None:
     service.reach("connected")
-    service.enter("AT+CMQTTSUBTOPIC", service.topic(), 1)
+    topic = service.topic("packet/wanted")
+    service.enter("AT+CMQTTSUBTOPIC", topic, 1)
     service.done("AT+CMQTTSUB=0")
-    service.carries("SUBSCRIBE", filters=[(service.topic(), 1)])
+    service.carries("SUBSCRIBE", filters=[(topic, 1)])
 
 
 @PACKETS("AT+CMQTTUNSUBTOPIC", "unsubscribed", "AT+CMQTTUNSUB=0,<dup> unsubscribes from the staged topic", needs=SEEN)
 def _staged_unsubscribe(service: Service) -> None:
     service.reach("connected")
-    service.subscribe(service.topic())
-    service.enter("AT+CMQTTUNSUBTOPIC", service.topic())
+    topic = service.topic("packet/unwanted")
+    service.subscribe(topic)
+    service.enter("AT+CMQTTUNSUBTOPIC", topic)
     service.done("AT+CMQTTUNSUB=0,1")
-    service.carries("UNSUBSCRIBE", filters=[service.topic()])
+    service.carries("UNSUBSCRIBE", filters=[topic])
 
 
 @PACKETS("AT+CMQTTDISC", "sent", "AT+CMQTTDISC says good-bye: it sends DISCONNECT", needs=SEEN)
@@ -177,7 +193,7 @@ def _acknowledged(qos: int, kind: str) -> None:
         needs=SEEN,
     )
     def _(service: Service) -> None:
-        service.receive(b"12345", qos=qos)
+        service.receive(b"12345", service.topic("packet/received"), qos)
         service.packet(kind)
 
 
@@ -193,4 +209,59 @@ class ServicePacket(ServiceKind):
     table = PACKETS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return iter(())
+        def ids(*keys: str) -> frozenset[str]:
+            return frozenset(fact.id for fact in self.facts(document) if f"{fact.subject} {fact.about['word']}" in keys)
+
+        def changed(title: str, field: str, value: object, fails: frozenset[str], *topics: str) -> Breakage:
+            faults = tuple(f"packet_changed:field={field},value={value},topic={TOPICS}{topic}" for topic in topics)
+            return Breakage(title, fails, faults=faults)
+
+        flags = "AT+CMQTTPUB flags-left-out"
+        plain, kept, again = (
+            f"AT+CMQTTPUB retained-{retained}-dup-{dup}" for retained, dup in ((0, 0), (1, 0), (0, 1))
+        )
+        yield changed(
+            "messages go to another topic",
+            "publish.topic",
+            "elsewhere",
+            ids(
+                "AT+CMQTTTOPIC published",
+                "AT+CMQTTTOPIC longest",
+                "AT+CMQTTPAYLOAD published",
+                "AT+CMQTTPAYLOAD longest",
+            ),
+            "topic",
+            "payload",
+        )
+        yield changed(
+            "another payload goes out",
+            "publish.payload",
+            "x",
+            ids("AT+CMQTTPAYLOAD published", "AT+CMQTTPAYLOAD longest"),
+            "payload",
+        )
+        yield changed(
+            "everything goes out at quality 0",
+            "publish.qos",
+            0,
+            ids("AT+CMQTTPUB quality-1", "AT+CMQTTPUB quality-2"),
+            "quality",
+        )
+        retained = ids(plain, again, flags, "AT+CMQTTPUB not-kept")
+        yield changed("every message is retained", "publish.retain", 1, retained, "flags", "early")
+        yield changed("no message is retained", "publish.retain", 0, ids(kept, "AT+CMQTTPUB kept"), "flags", "kept")
+        yield changed("every message says it is a repetition", "publish.dup", 1, ids(plain, kept, flags), "flags")
+        yield changed("no message says it is a repetition", "publish.dup", 0, ids(again), "flags")
+        staged = ids("AT+CMQTTSUBTOPIC subscribed")
+        wanted = [f"AT+CMQTTSUB quality-{qos}" for qos in (0, 1, 2)]
+        yield changed("quality 0 is asked for", "subscribe.qos", 0, ids(*wanted[1:]) | staged, "wanted")
+        yield changed("another topic is subscribed to", "subscribe.topic", "elsewhere", ids(*wanted) | staged, "wanted")
+        unwanted = ids("AT+CMQTTUNSUB sent", "AT+CMQTTUNSUBTOPIC unsubscribed")
+        yield changed("another topic is unsubscribed from", "unsubscribe.topic", "elsewhere", unwanted, "unwanted")
+        yield Breakage("no good-bye", ids("AT+CMQTTDISC sent"), faults=("packet_lost:kind=disconnect",))
+        for qos, kind in ((1, "puback"), (2, "pubcomp")):
+            yield Breakage(
+                f"messages of quality {qos} are not acknowledged",
+                ids(f"+CMQTTRXSTART acknowledged-{qos}"),
+                faults=(f"ack_lost:kind={kind},direction=out",),
+            )

@@ -252,7 +252,7 @@ def _lost_connects(service: Service) -> None:
 @TRANSITIONS("AT+CMQTTSUB", "shown", "AT+CMQTTSUB? lists the topics subscribed to")
 def _subscribed(service: Service) -> None:
     service.reach("connected")
-    first, second = service.topic("first"), service.topic("second")
+    first, second = service.topic("state/first"), service.topic("state/second")
     service.subscribe(first)
     service.subscribe(second)
     listed = service.read("AT+CMQTTSUB")
@@ -263,7 +263,7 @@ def _subscribed(service: Service) -> None:
 @TRANSITIONS("AT+CMQTTUNSUB", "not-shown", "AT+CMQTTSUB? does not list a topic unsubscribed from")
 def _unsubscribed(service: Service) -> None:
     service.reach("connected")
-    first, second = service.topic("first"), service.topic("second")
+    first, second = service.topic("state/first"), service.topic("state/second")
     service.subscribe(first)
     service.subscribe(second)
     service.unsubscribe(first)
@@ -280,8 +280,22 @@ class ServiceState(ServiceKind):
     table = TRANSITIONS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield Breakage(
-            "the state of the connection is shown the wrong way round",
-            self.checked(document, "state-disconnected"),
-            faults=("reworded:from=+CMQTTDISC: 0\\,1,to=+CMQTTDISC: 0\\,0",),
+        def broken(title: str, told: str, to: str, line: str, *keys: str) -> Breakage:
+            fails = frozenset(
+                fact.id for fact in self.facts(document) if f"{fact.subject} {fact.about['word']}" in keys
+            )
+            return Breakage(title, fails, faults=(f"reworded:from='{told}',to='{to}',line='{line}'",))
+
+        yield broken(
+            "a client that is disconnected is shown as connected",
+            "+CMQTTDISC: 0,1",
+            "+CMQTTDISC: 0,0",
+            "AT+CMQTTDISC?",
+            f"{DISCONNECT} state-disconnected",
+            "+CMQTTCONNLOST state-disconnected",
+            f"{CONNECT} failure-leaves-client",
         )
+        yield broken("another keep-alive is shown", ",77,1", ",78,1", "AT+CMQTTCONNECT?", f"{CONNECT} shown")
+        yield broken("a client over TLS is shown as one over TCP", '",1', '",0', "AT+CMQTTACCQ?", f"{ACQUIRE} shown")
+        subscriptions = ("AT+CMQTTSUB shown", "AT+CMQTTUNSUB not-shown")
+        yield broken("a subscription is not shown", "state/second", "elsewhere", "AT+CMQTTSUB?", *subscriptions)
