@@ -77,7 +77,7 @@ class Service:
             self.probe.reach("acquired")
         else:
             self.probe.reach("started")
-            self.probe.accept(acquire)
+            self.given(acquire)
         words = self.probe.words()
         address = address or f"tcp://{words['host']}:{words['port']}"
         login = words["login"] if login is None else login
@@ -109,11 +109,34 @@ class Service:
         return self.probe.topic(name)
 
     def enter(self, command: str, content: bytes | str, *more: int) -> Answer:
-        """Type at the prompt of a command; further parameters follow the length."""
+        """Type at the prompt of a command; further parameters follow the length.
+
+        Raises:
+            Blocked: it is not taken.
+        """
         data = content.encode() if isinstance(content, str) else content
-        return self.probe.accept(",".join([f"{command}=0", str(len(data)), *map(str, more)]), data)
+        with self.probe.given():
+            return self.probe.accept(",".join([f"{command}=0", str(len(data)), *map(str, more)]), data)
+
+    def given(self, line: str) -> Answer:
+        """A command that must be taken for the check to go on.
+
+        Raises:
+            Blocked: it is refused.
+        """
+        with self.probe.given():
+            return self.probe.accept(line)
 
     def done(self, line: str, payload: bytes | None = None) -> Answer:
+        """A command that must go well for the check to go on.
+
+        Raises:
+            Blocked: its late result says otherwise.
+        """
+        with self.probe.given():
+            return self.succeeds(line, payload)
+
+    def succeeds(self, line: str, payload: bytes | None = None) -> Answer:
         """A command whose late result says that it went well.
 
         Raises:

@@ -62,8 +62,8 @@ class ServiceResult(Kind):
             probe.expect(answer, expected)
         # The next answer comes behind whatever there is more of this one.
         probe.ask("AT")
-        heard = [each for each in probe.heard(since) if not each.startswith(">")]
-        if len(heard) > len(answer.lines) - (">" in answer.lines) + 1:
+        heard = [each for each in probe.heard(since) if each == "OK" or each.startswith(f"{fact.subject[2:]}:")]
+        if heard != [*(each for each in answer.lines if each != ">"), "OK"]:
             raise Differs("\n".join([*expected, "OK"]), "\n".join(heard))
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
@@ -105,7 +105,7 @@ def _counted(command: str, content: bytes, *more: int, state: str = "acquired") 
     def _(service: Service) -> None:
         probe = service.reach("connected" if state == "connected" else "acquired")
         since = probe.now()
-        answer = service.enter(command, content, *more)
+        answer = probe.accept(",".join([f"{command}=0", str(len(content)), *map(str, more)]), content)
         probe.expect(probe.ask("AT"), ["OK"])
         if spoiled := [each for each in probe.heard(since) if each.startswith("+CMQTTDISC")]:
             raise Differs(">\nOK", "\n".join([*answer.lines, *spoiled]))
@@ -122,11 +122,13 @@ _counted("AT+CMQTTUNSUB", TAME, 0, state="connected")
 @PROMPTS("AT+CMQTTPAYLOAD", "any-bytes", "with checkUTF8 0 a payload may hold any byte; it arrives as it was typed")
 def _any_bytes(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept('AT+CMQTTCFG="checkUTF8",0,0')
+    service.given('AT+CMQTTCFG="checkUTF8",0,0')
     service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
     topic, payload = service.topic(), bytes(range(256))
     probe.peer.subscribe([topic])
-    service.publish(topic, payload, 1)
+    service.enter("AT+CMQTTTOPIC", topic)
+    probe.accept(f"AT+CMQTTPAYLOAD=0,{len(payload)}", payload)
+    service.done("AT+CMQTTPUB=0,1,60")
     service.arrives(topic, payload)
 
 
@@ -143,7 +145,8 @@ def _text(command: str, more: tuple[int, ...]) -> None:
     @PROMPTS(command, "counts-bytes", f"the length of {command} counts bytes of UTF-8, not characters")
     def _(service: Service) -> None:
         probe = service.reach("acquired")
-        service.enter(command, CHARACTERS, *more)
+        content = CHARACTERS.encode()
+        probe.accept(",".join([f"{command}=0", str(len(content)), *map(str, more)]), content)
         probe.expect(probe.ask("AT"), ["OK"])
 
     @PROMPTS(command, "not-utf8", f"{command} refuses what is no UTF-8 while checkUTF8 is 1, as it is by default")
@@ -162,15 +165,15 @@ for _command, _more in TEXTS.items():
 @PROMPTS("AT+CMQTTCFG", "check-off", "with checkUTF8 0 a payload need not be UTF-8")
 def _check_off(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept('AT+CMQTTCFG="checkUTF8",0,0')
-    service.enter("AT+CMQTTPAYLOAD", NOT_UTF8)
+    service.given('AT+CMQTTCFG="checkUTF8",0,0')
+    probe.accept(f"AT+CMQTTPAYLOAD=0,{len(NOT_UTF8)}", NOT_UTF8)
 
 
 @PROMPTS("AT+CMQTTCFG", "check-on", "with checkUTF8 1 again a payload must be UTF-8")
 def _check_on(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept('AT+CMQTTCFG="checkUTF8",0,0')
-    probe.accept('AT+CMQTTCFG="checkUTF8",0,1')
+    service.given('AT+CMQTTCFG="checkUTF8",0,0')
+    service.given('AT+CMQTTCFG="checkUTF8",0,1')
     answer = probe.ask(f"AT+CMQTTPAYLOAD=0,{len(NOT_UTF8)}", NOT_UTF8)
     if not answer.is_refused:
         raise Differs("ERROR", answer.shown())

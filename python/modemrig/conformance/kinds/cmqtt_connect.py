@@ -54,9 +54,9 @@ def _plain(service: Service) -> None:
 @CONNECTS("AT+CMQTTACCQ", "tls", "a client of server_type 1 speaks MQTT over TLS", needs=("sim", "tls"))
 def _tls(service: Service) -> None:
     probe = service.reach("started")
-    probe.accept(probe.fill('AT+CMQTTACCQ=0,"{client_id}",1'))
+    service.given(probe.fill('AT+CMQTTACCQ=0,"{client_id}",1'))
     words = probe.words()
-    service.done(f'AT+CMQTTCONNECT=0,"tcp://{words["host"]}:{probe.broker.tls_port}",60,1{words["login"]}')
+    service.succeeds(f'AT+CMQTTCONNECT=0,"tcp://{words["host"]}:{probe.broker.tls_port}",60,1{words["login"]}')
 
 
 @CONNECTS("AT+CMQTTACCQ", "tls-only", "a client of server_type 1 does not speak MQTT over TCP", needs=SEEN)
@@ -153,7 +153,7 @@ def _password(service: Service) -> None:
         answer = service.connect(login=',"somebody","wrong"')
         if answer.late == "+CMQTTCONNECT: 0,0":
             raise Differs("a refusal", answer.shown())
-        service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1,"somebody","right"'))
+        service.succeeds(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1,"somebody","right"'))
     finally:
         probe.bench_broker.set_users(None)
 

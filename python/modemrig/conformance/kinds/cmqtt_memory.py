@@ -94,7 +94,7 @@ def _before(service: Service) -> None:
 )
 def _context_failed(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept("AT+CMQTTSSLCFG=0,1")
+    service.given("AT+CMQTTSSLCFG=0,1")
     service.says("AT+CMQTTSSLCFG", "+CMQTTSSLCFG: 0,1")
     probe.ask(f'AT+CMQTTCONNECT=0,"{NOWHERE}",60,1')
     service.says("AT+CMQTTSSLCFG", "+CMQTTSSLCFG: 0,0")
@@ -103,7 +103,7 @@ def _context_failed(service: Service) -> None:
 @MEMORY("AT+CMQTTSSLCFG", "forgotten-with-disconnection", "AT+CMQTTDISC forgets the TLS context: it is 0 again")
 def _context_disconnected(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept("AT+CMQTTSSLCFG=0,1")
+    service.given("AT+CMQTTSSLCFG=0,1")
     service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
     service.done("AT+CMQTTDISC=0,60")
     service.says("AT+CMQTTSSLCFG", "+CMQTTSSLCFG: 0,0")
@@ -111,26 +111,26 @@ def _context_disconnected(service: Service) -> None:
 
 @MEMORY("AT+CMQTTSSLCFG", "before-acquiring", "the TLS context may be chosen as soon as the service is started")
 def _context_early(service: Service) -> None:
-    probe = service.reach("started")
-    probe.accept("AT+CMQTTSSLCFG=0,1")
+    service.reach("started")
+    service.given("AT+CMQTTSSLCFG=0,1")
     service.says("AT+CMQTTSSLCFG", "+CMQTTSSLCFG: 0,1")
 
 
 @MEMORY("AT+CMQTTCFG", "forgotten", "AT+CMQTTREL forgets the settings of AT+CMQTTCFG: they are 1 and 120 again")
 def _settings(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept('AT+CMQTTCFG="checkUTF8",0,0')
-    probe.accept('AT+CMQTTCFG="optimeout",0,24')
+    service.given('AT+CMQTTCFG="checkUTF8",0,0')
+    service.given('AT+CMQTTCFG="optimeout",0,24')
     service.says("AT+CMQTTCFG", "+CMQTTCFG: 0,0,24")
-    probe.accept("AT+CMQTTREL=0")
-    probe.accept(probe.fill('AT+CMQTTACCQ=0,"{client_id}"'))
+    service.given("AT+CMQTTREL=0")
+    service.given(probe.fill('AT+CMQTTACCQ=0,"{client_id}"'))
     service.says("AT+CMQTTCFG", "+CMQTTCFG: 0,1,120")
 
 
 @MEMORY("AT+CMQTTCFG", "kept", "AT+CMQTTDISC keeps the settings of AT+CMQTTCFG", basis="decided")
 def _settings_kept(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept('AT+CMQTTCFG="optimeout",0,24')
+    service.given('AT+CMQTTCFG="optimeout",0,24')
     service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
     service.done("AT+CMQTTDISC=0,60")
     service.says("AT+CMQTTCFG", "+CMQTTCFG: 0,1,24")
@@ -141,8 +141,8 @@ def _will(service: Service) -> None:
     probe = service.reach("acquired")
     service.enter("AT+CMQTTWILLTOPIC", service.topic("will"))
     service.enter("AT+CMQTTWILLMSG", b"gone", 1)
-    probe.accept("AT+CMQTTREL=0")
-    probe.accept(probe.fill('AT+CMQTTACCQ=0,"{client_id}"'))
+    service.given("AT+CMQTTREL=0")
+    service.given(probe.fill('AT+CMQTTACCQ=0,"{client_id}"'))
     service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
     if "will_topic" in service.packet("CONNECT").fields:
         raise Differs("CONNECT without a will", str(service.packet("CONNECT").fields))

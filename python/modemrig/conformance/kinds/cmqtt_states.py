@@ -127,42 +127,42 @@ def _stopped(service: Service) -> None:
 @TRANSITIONS(STOP, "may-start-again", "after AT+CMQTTSTOP the service can be started again")
 def _again(service: Service) -> None:
     probe = service.reach("started")
-    probe.accept(STOP)
+    service.given(STOP)
     probe.expect(probe.ask(START), ["OK", "+CMQTTSTART: 0"])
 
 
 @TRANSITIONS(STOP, "after-release", "AT+CMQTTSTOP stops the service once the client is released")
 def _stop_after_release(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept(f"{RELEASE}=0")
+    service.given(f"{RELEASE}=0")
     probe.expect(probe.ask(STOP), ["OK", "+CMQTTSTOP: 0"])
 
 
 @TRANSITIONS(ACQUIRE, "shown", "an acquired client is shown with its client id and kind of server")
 def _acquired(service: Service) -> None:
     probe = service.reach("started")
-    probe.accept(f'{ACQUIRE}=0,"{probe.client_id()}",1')
+    service.given(f'{ACQUIRE}=0,"{probe.client_id()}",1')
     service.says(ACQUIRE, f'+CMQTTACCQ: 0,"{probe.client_id()}",1')
 
 
 @TRANSITIONS(ACQUIRE, "server-type-left-out", "without server_type the client is one over TCP, 0")
 def _plain(service: Service) -> None:
     probe = service.reach("started")
-    probe.accept(f'{ACQUIRE}=0,"{probe.client_id()}"')
+    service.given(f'{ACQUIRE}=0,"{probe.client_id()}"')
     service.says(ACQUIRE, f'+CMQTTACCQ: 0,"{probe.client_id()}",0')
 
 
 @TRANSITIONS(RELEASE, "released", "a released client is not shown any more")
 def _released(service: Service) -> None:
-    probe = service.reach("acquired")
-    probe.accept(f"{RELEASE}=0")
+    service.reach("acquired")
+    service.given(f"{RELEASE}=0")
     service.says(ACQUIRE)
 
 
 @TRANSITIONS(RELEASE, "may-be-acquired-again", "a released client can be acquired again")
 def _acquired_again(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept(f"{RELEASE}=0")
+    service.given(f"{RELEASE}=0")
     probe.accept(f'{ACQUIRE}=0,"{probe.client_id()}"')
 
 
@@ -216,7 +216,7 @@ def _state_disconnected(service: Service) -> None:
 def _connects_again(service: Service) -> None:
     probe = service.reach("connected")
     service.done(f"{DISCONNECT}=0,60")
-    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.succeeds(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
 
 
 @TRANSITIONS(CONNECT, "failure-leaves-client", "a failed connection leaves the client acquired", basis="decided")
@@ -246,7 +246,7 @@ def _lost_client(service: Service) -> None:
 def _lost_connects(service: Service) -> None:
     probe = service.reach("connected")
     service.lose()
-    service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.succeeds(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
 
 
 @TRANSITIONS("AT+CMQTTSUB", "shown", "AT+CMQTTSUB? lists the topics subscribed to")

@@ -110,7 +110,7 @@ def _optimeout(command: str, acknowledgement: str) -> None:
     )
     def _(service: Service) -> None:
         probe = service.reach("acquired")
-        probe.accept('AT+CMQTTCFG="optimeout",0,60')
+        service.given('AT+CMQTTCFG="optimeout",0,60')
         topic = service.topic().encode()
         connect = probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",3600,1{login}')
         try:
@@ -175,7 +175,7 @@ def _keepalive_again(service: Service) -> None:
 )
 def _unanswered(service: Service) -> None:
     probe = service.reach("acquired")
-    probe.accept('AT+CMQTTCFG="optimeout",0,60')
+    service.given('AT+CMQTTCFG="optimeout",0,60')
     service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
     connected = service.packet("CONNECT").time
     try:
