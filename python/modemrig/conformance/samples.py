@@ -145,7 +145,8 @@ def written(
         values: values as they stand on the wire, by parameter, in place of the usual ones.
         count: how many parameters, documented or not; by default as many as needed for the values, of a setting all.
     """
-    given = beside(command, variant, values or {})
+    usual = {"topic": '"{topic}/subscribed"'} if command.short in ("QMTSUB", "QMTUNS") else {}
+    given = beside(command, variant, {**usual, **(values or {})})
     if count is None:
         places = [variant.params.index(name) + 1 for name in given if name in variant.params]
         count = fitting(command, variant, given, max(variant.counts) if variant.is_keyed else max(places, default=0))

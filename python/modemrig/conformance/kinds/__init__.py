@@ -9,9 +9,10 @@ from modemrig.conformance.kinds.cmqtt_packets import ServicePacket
 from modemrig.conformance.kinds.cmqtt_states import ServiceError, ServiceState
 from modemrig.conformance.kinds.cmqtt_times import ServiceResponse, ServiceTime
 from modemrig.conformance.kinds.counts import Between, Count, CountWhen, Forbidden, TooFew, TooMany
-from modemrig.conformance.kinds.forms import TestForm
+from modemrig.conformance.kinds.forms import ReadForm, Spelling, TestForm
 from modemrig.conformance.kinds.kind import Kind
 from modemrig.conformance.kinds.ranges import Above, Below, LargestClient, Maximum, Minimum, UnknownClient
+from modemrig.conformance.kinds.settings import Default, Kept, Locked, NotSaved, Outlasting, Query
 from modemrig.conformance.kinds.texts import Bytes, Longest, Shortest, TooLong, TooShort
 from modemrig.conformance.kinds.values import LetterCase, UnknownKey, UnknownValue, Value, WrongType
 
@@ -20,6 +21,8 @@ KINDS: dict[str, Kind] = {
     for kind in (
         # forms
         TestForm(),
+        ReadForm(),
+        Spelling(),
         # values
         Minimum(),
         Maximum(),
@@ -45,6 +48,13 @@ KINDS: dict[str, Kind] = {
         Between(),
         CountWhen(),
         Forbidden(),
+        # settings
+        Query(),
+        Default(),
+        Kept(),
+        Locked(),
+        Outlasting(),
+        NotSaved(),
         # behaviour of AT+CMQTT… modules
         ServiceError(),
         ServiceState(),

@@ -8,6 +8,7 @@ from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact
 from modemrig.conformance.kinds.kind import Breakage, difference
 from modemrig.conformance.kinds.lines import Refused, Taken, ways, written_params
+from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import written
 
 
@@ -31,6 +32,13 @@ class Value(Taken):
                         statement=f"{name} of {command.name} may be {wire}: {meaning}",
                         about=written(command, variant, APART | {name: wire}) | {"param": name, "value": value},
                     )
+
+    def check(self, probe: Probe, fact: Fact) -> None:
+        try:
+            super().check(probe, fact)
+        finally:
+            if fact.about["param"] in ("retain", "retained") and fact.about["value"] == "1":
+                probe.peer.forget([probe.topic("sample")], [])
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         broken: set[str] = set()
