@@ -1,7 +1,7 @@
 """The command ``modemrig``: what a person at a terminal, or a Makefile, asks for. Everything it does is in the library.
 
 Exit codes: 0 done, 1 an error that one line says, 2 a word of the command line that makes no sense, 130 Ctrl-C. ``hil`` and
-``conformance`` end with pytest's codes.
+``conformance`` end with pytest's codes, ``compare`` as diff does: 1 something got worse, 2 an error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from modemrig.cli_compare import add_compare
 from modemrig.cli_conformance import add_conformance
 from modemrig.cli_virtual import add_control, add_virtual
 from modemrig.cli_words import add_command, seconds
@@ -94,6 +95,7 @@ with a module on a port:
     _add_decode(commands)
     _add_hil(commands)
     add_conformance(commands)
+    add_compare(commands)
     return parser
 
 

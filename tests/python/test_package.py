@@ -58,7 +58,10 @@ def test_the_wheel_holds_the_suite_and_its_types(wheel: Path):
         f"{report}/template/{name}"
         for name in ("page.html", "parts.html", "symbols.html", "times.html", "page.css", "page.js")
     }
-    assert {f"{report}/results.schema.json", *template} <= names
+    compare = {
+        f"modemrig/conformance/compare/template/{name}" for name in ("compare.html", "changes.html", "compare.css")
+    }
+    assert {f"{report}/results.schema.json", *template, *compare} <= names
     assert not [name for name in names if name.split("/")[0] not in ("modemrig",) and ".dist-info/" not in name]
 
 
