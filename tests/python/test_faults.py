@@ -96,7 +96,7 @@ def test_a_text_with_commas_arrives_whole():
     ("fault", "parameters", "said"),
     [
         ("nothing", {}, "there is no fault 'nothing'; one of: no_answer"),
-        ("no_answer", {"ms": 3}, "no parameter 'ms'; it has: command, count"),
+        ("no_answer", {"ms": 3}, "no parameter 'ms'; it has: command, line, count"),
         ("no_answer", {"count": 0}, "count=0 is not in 1 to 1000000"),
         ("late_answer", {"ms": "soon"}, "ms=soon is not in 0 to 3600000 ms"),
         ("noise", {"direction": "up"}, "out | in | both"),
@@ -226,7 +226,7 @@ def test_a_rig_file_gives_a_slot_its_faults(tmp_path: Path):
     assert slots.slots[0].faults == ("error:command=AT+CSQ,count=1",)
     bench = Bench(slots, tmp_path / "log")
     try:
-        with modemrig.open(bench.start_module(slots.slots[0])) as modem:
+        with modemrig.open(bench.start_module(slots.slots[0]).path) as modem:
             assert not modem.command("+CSQ").ok
             assert modem.command("+CSQ").lines
     finally:
