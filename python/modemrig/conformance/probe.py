@@ -183,15 +183,23 @@ class Probe:
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
-    def ask(self, line: str, payload: bytes | None = None, timeout_s: float | None = None) -> Answer:
+    def ask(
+        self, line: str, payload: bytes | None = None, timeout_s: float | None = None, *, exact: bool = False
+    ) -> Answer:
         """Write a command line, and what is typed at its prompt; returns what came, also if that is not all.
 
         A setting that it changes is put back behind the check.
+
+        Args:
+            line: the command line.
+            payload: what is typed.
+            timeout_s: by default what the document says.
+            exact: type it as it is, shorter or longer than announced, and without the Ctrl-Z that would end it.
         """
         self._remember(line)
         had_moved = self._moved
         self._moved = had_moved or line.upper().startswith(MOVES)
-        answer = self._exchange(line, payload, timeout_s)
+        answer = self._exchange(line, payload, timeout_s, exact=exact)
         if answer.is_refused and not answer.late:
             self._moved = had_moved  # nothing has happened
         return answer
@@ -249,6 +257,11 @@ class Probe:
     def now(self) -> float:
         """Seconds since the port was opened, the time of transcripts."""
         return self.modem.clock_s
+
+    @property
+    def since(self) -> float:
+        """When the check began, by ``now``."""
+        return self._since
 
     def heard(self, since: float | None = None) -> list[str]:
         """The lines the module wrote since then, by default since the check began; a line not ended yet is not among them."""
@@ -429,11 +442,13 @@ class Probe:
             if self._modem is not None and not self._modem.closed:
                 self.finish(went_well=False)  # also what a check changed that Ctrl-C ended
 
-    def _exchange(self, line: str, payload: bytes | None = None, timeout_s: float | None = None) -> Answer:
+    def _exchange(
+        self, line: str, payload: bytes | None = None, timeout_s: float | None = None, *, exact: bool = False
+    ) -> Answer:
         started = time.monotonic()
         start = self.modem.clock_s
         try:
-            reply = self.modem.command(line, payload, timeout_s=timeout_s)
+            reply = self.modem.command(line, payload, timeout_s=timeout_s, exact=exact)
         except NoAnswer:
             # What there is of an answer; the port is in step again.
             lines = tuple(each for each in self.heard(start) if each not in ("", line))

@@ -1,0 +1,192 @@
+"""Facts about the form of each line that a module of AT+QMT… writes unasked.
+
+Which code stands in +QMTSTAT is a matter of the codes; here it is the form of the line alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from modemrig.conformance.document import Document
+from modemrig.conformance.kinds.behaviour import CLOCK, CONTROL, Behaviour, Behaviours
+from modemrig.conformance.kinds.kind import Breakage
+from modemrig.conformance.kinds.qmt_client import Client, want
+from modemrig.conformance.probe import Differs, Probe
+from modemrig.hil.wire import Line
+
+TOPIC = "urc"
+PAYLOAD = b"hello"
+
+
+def has(urc: str, *shape: str) -> Callable[[Document], bool]:
+    """The condition of a row: the document has a URC of this shape."""
+
+    def is_in(document: Document) -> bool:
+        found = next((each for each in document.urcs if each.name == urc), None)
+        return found is not None and any(tuple(each[1:]) == shape for each in found.shapes)
+
+    return is_in
+
+
+def followed(document: Document) -> bool:
+    """Whether the document says that +QMTCLOSE follows a heartbeat that went unanswered."""
+    heartbeat = document.setting("qmtping")
+    return heartbeat is not None and "+QMTCLOSE" in heartbeat.title
+
+
+def fields(line: str, name: str, count: int) -> tuple[str, ...]:
+    """The fields of a line, if it is of this name and has so many."""
+    parsed = Line.parse(line)
+    if parsed.name != name or len(parsed.fields) != count:
+        raise Differs(f"{name} with {count} fields", line)
+    return parsed.fields
+
+
+def _receive(probe: Probe, *settings: int, qos: int = 0) -> tuple[Client, str]:
+    """A client that gets a message; with the topic of it."""
+    client = Client(probe, state="idle")
+    if settings:
+        client.cfg("recv/mode", *settings)
+    client = Client(probe)
+    topic = probe.topic(TOPIC)
+    client.subscribed((topic, qos))
+    probe.peer.publish(topic, PAYLOAD, qos)
+    return client, topic
+
+
+def _direct(probe: Probe) -> None:
+    can_choose = probe.document.setting("recv/mode") is not None
+    _, topic = _receive(probe, *((0, 0) if can_choose else ()))
+    line = probe.await_line(rf'\+QMTRECV: 0,.*"{topic}".*')
+    want("fields", ("0", "0", topic, PAYLOAD.decode()), fields(line, "+QMTRECV", 4))
+
+
+def _length(probe: Probe) -> None:
+    _, topic = _receive(probe, 0, 1)
+    line = probe.await_line(rf'\+QMTRECV: 0,.*"{topic}".*')
+    want("fields", ("0", "0", topic, "5", PAYLOAD.decode()), fields(line, "+QMTRECV", 5))
+
+
+def _stored(probe: Probe) -> None:
+    _receive(probe, 1, 0)
+    want("fields", ("0", "0"), fields(probe.await_line(r"\+QMTRECV: .*"), "+QMTRECV", 2))
+
+
+def _stored_length(probe: Probe) -> None:
+    _receive(probe, 1, 1)
+    want("fields", ("0", "0", "5"), fields(probe.await_line(r"\+QMTRECV: .*"), "+QMTRECV", 3))
+
+
+def _msgid(probe: Probe) -> None:
+    """A message of QoS 1 comes with the identifier of its packet, which is not 0."""
+    _, topic = _receive(probe, qos=1)
+    number = Line.parse(probe.await_line(rf'\+QMTRECV: 0,.*"{topic}".*')).fields[1]
+    if not number.isdecimal() or not 0 < int(number) < 65536:
+        raise Differs("a msgid of 1 to 65535", number)
+
+
+def _quoted(probe: Probe) -> None:
+    _, topic = _receive(probe)
+    line = probe.await_line(rf'\+QMTRECV: 0,.*"{topic}".*')
+    if not line.endswith('"hello"'):
+        raise Differs('a payload in quotation marks: "hello"', line)
+
+
+def _stat(probe: Probe) -> None:
+    Client(probe).cut()
+    got = fields(probe.await_line(r"\+QMTSTAT: .*"), "+QMTSTAT", 2)
+    if got[0] != "0" or not got[1].isdecimal():
+        raise Differs("+QMTSTAT: 0,<err_code>", ",".join(got))
+
+
+def _is_closed(probe: Probe) -> None:
+    """A closed client prints no line."""
+    answer = probe.ask("AT+QMTCONN?")
+    if any(line.startswith("+QMTCONN") for line in answer.lines):
+        raise Differs("OK", answer.shown())
+
+
+def _stat_closed(probe: Probe) -> None:
+    Client(probe).cut()
+    probe.await_line(r"\+QMTSTAT: .*")
+    _is_closed(probe)
+
+
+def _heartbeat(probe: Probe) -> Client:
+    """A client whose heartbeats go unanswered."""
+    client = Client(probe, state="idle")
+    client.cfg("keepalive", 20)
+    client.cfg("qmtping", 10)
+    probe.bench_broker.lose("PINGRESP", client_id=client.name)
+    client = Client(probe)
+    probe.moved()
+    return client
+
+
+def _ping(probe: Probe) -> None:
+    try:
+        _heartbeat(probe)
+        line = probe.await_line(r"\+QMTPING: .*", probe.seconds(60) + 5)
+    finally:
+        probe.bench_broker.behave()
+    want("fields", ("0", "1"), fields(line, "+QMTPING", 2))
+
+
+def _ping_closed(probe: Probe) -> None:
+    try:
+        _heartbeat(probe)
+        probe.await_line(r"\+QMTPING: .*", probe.seconds(60) + 5)
+    finally:
+        probe.bench_broker.behave()
+    _is_closed(probe)
+
+
+def _ping_close(probe: Probe) -> None:
+    try:
+        _heartbeat(probe)
+        line = probe.await_line(r"\+QMTCLOSE: .*", probe.seconds(60) + 5)
+    finally:
+        probe.bench_broker.behave()
+    want("fields", ("0", "0"), fields(line, "+QMTCLOSE", 2))
+
+
+class UrcShape(Behaviours):
+    """Each form of each URC."""
+
+    name = "urc"
+    title = "Each unsolicited line has the documented form."
+
+    rows = (
+        Behaviour(
+            *("+QMTRECV", "direct", "a message comes as client, msgid, topic and payload; msgid is 0 for QoS 0"),
+            _direct,
+            only=has("+QMTRECV", "msgid", "topic", "payload"),
+        ),
+        Behaviour(
+            *("+QMTRECV", "direct-length", "with msg_len_enable 1 the payload's length stands in front of it", _length),
+            only=has("+QMTRECV", "msgid", "topic", "payload_len", "payload"),
+        ),
+        Behaviour(
+            *("+QMTRECV", "stored", "of a stored message the line says client and recv_id", _stored),
+            only=has("+QMTRECV", "recv_id"),
+        ),
+        Behaviour(
+            *("+QMTRECV", "stored-length", "with msg_len_enable 1 it says the payload's length, too", _stored_length),
+            only=has("+QMTRECV", "recv_id", "payload_len"),
+        ),
+        Behaviour("+QMTRECV", "msgid", "a message of QoS 1 comes with a msgid that is not 0", _msgid),
+        Behaviour("+QMTRECV", "quoted", "the payload stands in quotation marks", _quoted, "decided"),
+        Behaviour("+QMTSTAT", "lost", "a lost connection is told with client and code", _stat, needs=CONTROL),
+        Behaviour("+QMTSTAT", "closed", "behind +QMTSTAT the client is closed", _stat_closed, needs=CONTROL),
+        Behaviour("+QMTPING", "failed", "an unanswered heartbeat is told with client and 1", _ping, needs=CLOCK),
+        Behaviour("+QMTPING", "closed", "behind +QMTPING the client is closed", _ping_closed, needs=CLOCK),
+        Behaviour(
+            *("+QMTPING", "followed", "+QMTCLOSE tells that the unanswered client is closed", _ping_close),
+            needs=CLOCK,
+            only=followed,
+        ),
+    )
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        return
+        yield
