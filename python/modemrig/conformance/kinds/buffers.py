@@ -186,5 +186,4 @@ class Buffer(Behaviours):
     )  # fmt: skip
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()

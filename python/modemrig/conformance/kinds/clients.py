@@ -140,5 +140,4 @@ class Clients(Behaviours):
     )  # fmt: skip
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()

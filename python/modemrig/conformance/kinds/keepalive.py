@@ -96,5 +96,4 @@ class KeepAlive(Behaviours):
     )  # fmt: skip
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()

@@ -171,9 +171,7 @@ class Payload(Behaviours):
 
     rows = (
         Behaviour(PUBLISH, "longest", "a message of the greatest documented length arrives whole", _longest),
-        Behaviour(
-            *(PUBLISH, "too-long", "a length beyond the greatest is refused", _too_long, "decided"), only=_unranged
-        ),
+        Behaviour(PUBLISH, "too-long", "a length beyond the greatest is refused", _too_long, "decided", only=_unranged),
         Behaviour(PUBLISH, "empty", "a length of 0 is refused", _empty, "decided", only=_unranged),
         Behaviour(PUBLISH, "bytes", "every value of a byte arrives as it was typed", _bytes),
         Behaviour("+QMTRECV", "bytes", "what a message holds is written as it is", _received_bytes, "decided"),
@@ -196,23 +194,36 @@ class Payload(Behaviours):
             key="send/mode",
         ),
         Behaviour(
-            *("AT+QMTCFG", "hex-sent", "with send_mode 1 hexadecimal digits are typed", _dataformat_send),
+            "AT+QMTCFG",
+            "hex-sent",
+            "with send_mode 1 hexadecimal digits are typed",
+            _dataformat_send,
             key="dataformat",
         ),
         Behaviour(
-            *("AT+QMTCFG", "hex-received", "with recv_mode 1 payloads come as hexadecimal digits", _hex_received),
+            "AT+QMTCFG",
+            "hex-received",
+            "with recv_mode 1 payloads come as hexadecimal digits",
+            _hex_received,
             key="dataformat",
         ),
         Behaviour(
-            *("AT+QMTCFG", "text-received", "with recv_mode 0 payloads come as they are", _text_received),
+            "AT+QMTCFG",
+            "text-received",
+            "with recv_mode 0 payloads come as they are",
+            _text_received,
             key="dataformat",
         ),
         Behaviour(
-            *("AT+QMTCFG", "last-writer", "send_mode is one setting: the last writer wins", _last_writer),
-            *("decided", (), "dataformat"),
+            "AT+QMTCFG",
+            "last-writer",
+            "send_mode is one setting: the last writer wins",
+            _last_writer,
+            "decided",
+            (),
+            "dataformat",
         ),
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()

@@ -163,7 +163,7 @@ def _room(probe: Probe) -> None:
         probe.bench_broker.behave()
 
 
-def _rows(word: str, statement: str, check: Callable[[Probe, Request], None], basis: Basis) -> tuple[Behaviour, ...]:
+def _rows(word: str, statement: str, check: Callable[..., None], basis: Basis) -> tuple[Behaviour, ...]:
     return tuple(
         Behaviour(request.command, word, statement.format(request), partial(check, request=request), basis, CLOCK)
         for request in REQUESTS
@@ -188,8 +188,12 @@ class Retransmission(Behaviours):
         *_rows("late", "a repetition that is acknowledged has result 0", _late, "documented"),
         *_rows("same", "what is sent again is what was sent", _same, "decided"),
         Behaviour(
-            *(PUBLISH, "release", "a PUBREL without PUBCOMP is sent again retry_times times"),
-            *(partial(_count, request=RELEASE), "decided", CLOCK),
+            PUBLISH,
+            "release",
+            "a PUBREL without PUBCOMP is sent again retry_times times",
+            partial(_count, request=RELEASE),
+            "decided",
+            CLOCK,
         ),
         Behaviour(PUBLISH, "duplicate", "a PUBLISH sent again has DUP set, the first has not", _dup, "decided", CLOCK),
         Behaviour(PUBLISH, "spaced", "a packet waits pkt_timeout for its acknowledgement", _spaced, needs=CLOCK),
@@ -201,5 +205,4 @@ class Retransmission(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()

@@ -44,8 +44,7 @@ class Retained(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()
 
 
 # -- subscriptions -----------------------------------------------------------------------------------------------------
@@ -133,8 +132,7 @@ class Subscription(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
@@ -222,5 +220,4 @@ class Session(Behaviours):
     )  # fmt: skip
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()

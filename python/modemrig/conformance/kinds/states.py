@@ -235,31 +235,46 @@ class StateLine(Behaviours):
         Behaviour("AT+QMTCLOSE", "again", "behind AT+QMTCLOSE the client can be opened again", _reopened),
         Behaviour("AT+QMTDISC", "again", "behind AT+QMTDISC the client can be opened again", _again, "decided"),
         Behaviour(
-            *("AT+QMTOPEN", "two", "AT+QMTOPEN? prints a line for each open client", _open_two, "decided"),
+            "AT+QMTOPEN",
+            "two",
+            "AT+QMTOPEN? prints a line for each open client",
+            _open_two,
+            "decided",
             only=has_several,
         ),
         Behaviour("AT+QMTCONN", "idle", "AT+QMTCONN? prints no line for a closed client", _conn_idle, "decided", ()),
         Behaviour("AT+QMTCONN", "initialising", "AT+QMTCONN? says 1 before AT+QMTCONN", _conn_opened, "decided"),
         Behaviour(
-            *("AT+QMTCONN", "connecting", "AT+QMTCONN? says 2 while CONNACK is awaited", _conn_connecting),
+            "AT+QMTCONN",
+            "connecting",
+            "AT+QMTCONN? says 2 while CONNACK is awaited",
+            _conn_connecting,
             needs=CONTROL,
         ),
         Behaviour("AT+QMTCONN", "connected", "AT+QMTCONN? says 3 while the client is connected", _conn_connected),
         Behaviour(
-            *("AT+QMTCONN", "disconnecting", "AT+QMTCONN? says 4 while the client disconnects", unseen),
+            "AT+QMTCONN",
+            "disconnecting",
+            "AT+QMTCONN? says 4 while the client disconnects",
+            unseen,
             unchecked=Unchecked("unseen", "It lasts as long as a packet takes to leave; a query in between is chance."),
         ),
         Behaviour(
-            *("AT+QMTDISC", "disconnected", "behind AT+QMTDISC, AT+QMTCONN? prints no line", _conn_disconnected),
+            "AT+QMTDISC",
+            "disconnected",
+            "behind AT+QMTDISC, AT+QMTCONN? prints no line",
+            _conn_disconnected,
             basis="decided",
         ),
         Behaviour(
-            *("AT+QMTRECV", "unconnected", "AT+QMTRECV? answers OK alone without a connection", _recv_unconnected),
+            "AT+QMTRECV",
+            "unconnected",
+            "AT+QMTRECV? answers OK alone without a connection",
+            _recv_unconnected,
             only=has_store,
         ),
         Behaviour("AT+QMTCFG", "open", "settings may be changed before AT+QMTCONN", _set_while_open, _set_basis),
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        if not document.is_qmt:
-            return
+        yield from ()

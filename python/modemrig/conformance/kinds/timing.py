@@ -144,5 +144,4 @@ class ResponseTime(Kind):
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         """Only where the maximum is short: nobody waits two minutes for a module that is too late."""
-        return
-        yield
+        yield from ()

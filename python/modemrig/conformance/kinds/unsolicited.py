@@ -158,20 +158,31 @@ class UrcShape(Behaviours):
 
     rows = (
         Behaviour(
-            *("+QMTRECV", "direct", "a message comes as client, msgid, topic and payload; msgid is 0 for QoS 0"),
+            "+QMTRECV",
+            "direct",
+            "a message comes as client, msgid, topic and payload; msgid is 0 for QoS 0",
             _direct,
             only=has("+QMTRECV", "msgid", "topic", "payload"),
         ),
         Behaviour(
-            *("+QMTRECV", "direct-length", "with msg_len_enable 1 the payload's length stands in front of it", _length),
+            "+QMTRECV",
+            "direct-length",
+            "with msg_len_enable 1 the payload's length stands in front of it",
+            _length,
             only=has("+QMTRECV", "msgid", "topic", "payload_len", "payload"),
         ),
         Behaviour(
-            *("+QMTRECV", "stored", "of a stored message the line says client and recv_id", _stored),
+            "+QMTRECV",
+            "stored",
+            "of a stored message the line says client and recv_id",
+            _stored,
             only=has("+QMTRECV", "recv_id"),
         ),
         Behaviour(
-            *("+QMTRECV", "stored-length", "with msg_len_enable 1 it says the payload's length, too", _stored_length),
+            "+QMTRECV",
+            "stored-length",
+            "with msg_len_enable 1 it says the payload's length, too",
+            _stored_length,
             only=has("+QMTRECV", "recv_id", "payload_len"),
         ),
         Behaviour("+QMTRECV", "msgid", "a message of QoS 1 comes with a msgid that is not 0", _msgid),
@@ -181,12 +192,14 @@ class UrcShape(Behaviours):
         Behaviour("+QMTPING", "failed", "an unanswered heartbeat is told with client and 1", _ping, needs=CLOCK),
         Behaviour("+QMTPING", "closed", "behind +QMTPING the client is closed", _ping_closed, needs=CLOCK),
         Behaviour(
-            *("+QMTPING", "followed", "+QMTCLOSE tells that the unanswered client is closed", _ping_close),
+            "+QMTPING",
+            "followed",
+            "+QMTCLOSE tells that the unanswered client is closed",
+            _ping_close,
             needs=CLOCK,
             only=followed,
         ),
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()

@@ -103,29 +103,42 @@ class WillOfAClient(Behaviours):
             "will", "topic", "CONNECT holds the topic of the will", partial(_packet, field="will_topic", expected=None)
         ),
         _row(
-            *("will", "message", "CONNECT holds the message of the will"),
+            "will",
+            "message",
+            "CONNECT holds the message of the will",
             partial(_packet, field="will_payload", expected=b"gone"),
         ),
         *(
             _row(
-                *("will", f"qos-{qos}", f"with will_qos {qos} the will has QoS {qos}"),
+                "will",
+                f"qos-{qos}",
+                f"with will_qos {qos} the will has QoS {qos}",
                 partial(_packet, field="will_qos", expected=qos, qos=qos),
             )
             for qos in range(3)
         ),
         *(
             _row(
-                *("will", f"retain-{retain}", f"with will_retain {retain} the will is {'' if retain else 'not '}kept"),
+                "will",
+                f"retain-{retain}",
+                f"with will_retain {retain} the will is {'' if retain else 'not '}kept",
                 partial(_packet, field="will_retain", expected=bool(retain), retain=retain),
             )
             for retain in range(2)
         ),
         Behaviour(
-            *("AT+QMTCFG", "bytes", "a will typed at the prompt is published with any bytes", _typed),
-            *("documented", BROKER, "willex"),
+            "AT+QMTCFG",
+            "bytes",
+            "a will typed at the prompt is published with any bytes",
+            _typed,
+            "documented",
+            BROKER,
+            "willex",
         ),
         _row(
-            *("willex", "topic", "CONNECT holds the topic of a will with a typed message"),
+            "willex",
+            "topic",
+            "CONNECT holds the topic of a will with a typed message",
             partial(_typed_packet, field="will_topic", expected=None),
         ),
         _row("willex", "qos", "CONNECT holds its QoS", partial(_typed_packet, field="will_qos", expected=2)),
@@ -138,5 +151,4 @@ class WillOfAClient(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()

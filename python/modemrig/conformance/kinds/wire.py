@@ -207,5 +207,4 @@ class OnTheWire(Behaviours):
     )  # fmt: skip
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        return
-        yield
+        yield from ()
