@@ -14,6 +14,7 @@ from modemrig.conformance.kinds.counts import Between, Count, CountWhen, Forbidd
 from modemrig.conformance.kinds.forms import ReadForm, Spelling, TestForm
 from modemrig.conformance.kinds.keepalive import KeepAlive
 from modemrig.conformance.kinds.kind import Kind
+from modemrig.conformance.kinds.notes import Note
 from modemrig.conformance.kinds.payloads import Payload
 from modemrig.conformance.kinds.prompts import Input, Prompt
 from modemrig.conformance.kinds.ranges import Above, Below, LargestClient, Maximum, Minimum, UnknownClient
@@ -101,6 +102,8 @@ KINDS: dict[str, Kind] = {
         ServiceResponse(),
         ServiceTime(),
         LineLimit(),
+        # what documents add in a sentence
+        Note(),
     )
 }
 """By name, in the order in which reports explain them."""

@@ -13,6 +13,7 @@ from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.probe import HEARD_WITHIN_S, Blocked, Differs
 from modemrig.hil.peer import Peer
+from modemrig.hil.wire import split_fields
 
 SEEN = ("sim", "broker_control")
 """Packets are seen in the bench broker's record."""
@@ -217,6 +218,44 @@ def _default_port(service: Service) -> None:
         answer = probe.ask(f'AT+CMQTTCONNECT=0,"tcp://{LOOPBACK}",60,1')
     if came.exception() is not None:
         raise Differs(f"a connection to port {STANDARD_PORT}", answer.shown())
+
+
+@CONNECTS("AT+CMQTTCONNECT", "scheme", "an address must begin with tcp://")
+def _scheme(service: Service) -> None:
+    probe = service.reach("acquired")
+    words = probe.words()
+    answer = probe.ask(f'AT+CMQTTCONNECT=0,"{words["host"]}:{words["port"]}",60,1')
+    if answer.late == "+CMQTTCONNECT: 0,0":
+        raise Differs("a refusal", answer.shown())
+
+
+@CONNECTS("AT+CMQTTDISC", "timeout-left-out", "the time-out of AT+CMQTTDISC may be left out", basis="decided")
+def _no_timeout(service: Service) -> None:
+    service.reach("connected")
+    service.succeeds("AT+CMQTTDISC=0")
+
+
+@CONNECTS(
+    "AT+CMQTTSSLCFG",
+    "left-out",
+    "without AT+CMQTTSSLCFG the TLS context with the number of the client is used, 0",
+    needs=("sim", "tls"),
+)
+def _default_context(service: Service) -> None:
+    probe = service.reach("started")
+    found = [split_fields(line.partition(": ")[2]) for line in service.read("AT+CSSLCFG")]
+    service.given(probe.fill('AT+CMQTTACCQ=0,"{client_id}",1'))
+    try:
+        service.given('AT+CSSLCFG="authmode",0,0')
+        # With this the other context cannot be used: it would check the server, and there is nothing to do so with.
+        service.given('AT+CSSLCFG="authmode",1,1')
+        service.given('AT+CSSLCFG="cacert",1,"no-such-file.pem"')
+        words = probe.words()
+        service.succeeds(f'AT+CMQTTCONNECT=0,"tcp://{words["host"]}:{probe.broker.tls_port}",60,1{words["login"]}')
+    finally:
+        for context, _, authmode, _, cacert, *_ in found:
+            probe.ask(f'AT+CSSLCFG="authmode",{context},{authmode}')
+            probe.ask(f'AT+CSSLCFG="cacert",{context},{cacert}')
 
 
 @CONNECTS(

@@ -162,6 +162,15 @@ def _subscription(service: Service) -> None:
         raise Differs("one SUBSCRIBE", f"{len(packets)}")
 
 
+@MEMORY("AT+CMQTTUNSUB", "forgotten", "AT+CMQTTUNSUB forgets the topic: the next one asks for its own", needs=SEEN)
+def _unsubscription(service: Service) -> None:
+    probe = service.reach("connected")
+    first, second = service.topic("first"), service.topic("other")
+    service.unsubscribe(first)
+    probe.expect(probe.ask(f"AT+CMQTTUNSUB=0,{len(second)},0", second.encode()), [">", "OK", "+CMQTTUNSUB: 0,0"])
+    service.carries("UNSUBSCRIBE", filters=[second])
+
+
 @MEMORY(
     "AT+CMQTTSUBTOPIC",
     "used-once",
