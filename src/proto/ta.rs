@@ -40,6 +40,8 @@ const DELETE: u8 = 0x7F;
 pub enum PayloadEnd {
     /// After this many bytes, whatever they are.
     Counted(usize),
+    /// After this many bytes, or at Ctrl-Z: some modules do not mean the announced length.
+    CountedOrCtrlZ(usize),
     /// At Ctrl-Z; Esc cancels; at `max` bytes by itself.
     UntilCtrlZ {
         /// Most bytes taken.
@@ -446,7 +448,7 @@ impl TaSession {
             self.events.push_back(TaEvent::PayloadCancelled);
             return;
         }
-        let sent = until && byte == CTRL_Z;
+        let sent = byte == CTRL_Z && !matches!(end, PayloadEnd::Counted(_));
         if !sent {
             bytes.push(byte);
             if *echo {
@@ -454,7 +456,7 @@ impl TaSession {
             }
         }
         let most = match end {
-            PayloadEnd::Counted(count) => *count,
+            PayloadEnd::Counted(count) | PayloadEnd::CountedOrCtrlZ(count) => *count,
             PayloadEnd::UntilCtrlZ { max } => *max,
         };
         if sent || bytes.len() >= most {

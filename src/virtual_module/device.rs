@@ -239,6 +239,11 @@ impl Device {
         Answer::Done
     }
 
+    /// How long a time-out of so many seconds takes.
+    pub(super) fn timer(&self, seconds: u64) -> Duration {
+        self.speed.seconds(seconds) / if self.quirks.has("timers_early") { 2 } else { 1 }
+    }
+
     /// Activates a PDP context, as opening a connection does; whether that was possible.
     pub(super) fn activate(&mut self, context: i64) -> bool {
         let refused = !self.radio.is_active(context) && self.faults.happens(Effect::RefusePdp, "a PDP context");

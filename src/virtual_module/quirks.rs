@@ -17,6 +17,12 @@ pub struct QuirkRow {
 pub const QUIRKS: &[QuirkRow] = &[
     QuirkRow { name: "prompt_on_own_line", title: "The prompt is followed by a line end (F8)." },
     QuirkRow { name: "tls_checks_host_name", title: "TLS levels 1 and 2 check the broker's name, too (decision 39)." },
+    QuirkRow { name: "ctrl_z_ends_input", title: "Ctrl-Z ends an input, too, whose length was announced." },
+    QuirkRow {
+        name: "odd_read_forms",
+        title: "A read form of MQTT says one field more, and a line where there is none.",
+    },
+    QuirkRow { name: "timers_early", title: "Packets, typed input and the keep-alive wait half their time." },
     // Of the settings of AT+QMTCFG.
     QuirkRow { name: "settings_unlocked", title: "Settings can be changed while the client is connected." },
     QuirkRow { name: "settings_shared", title: "A setting of one client is that of all." },
@@ -26,6 +32,9 @@ pub const QUIRKS: &[QuirkRow] = &[
     // Of command lines.
     QuirkRow { name: "bare_text_taken", title: "A text without quotation marks, or a number with them, is taken." },
     QuirkRow { name: "upper_case_only", title: "The name of a command in small letters is not known." },
+    // Of AT+CMQTT… clients.
+    QuirkRow { name: "nothing_forgotten", title: "What a command uses up, or forgets, stays." },
+    QuirkRow { name: "state_ignored", title: "A command that its state forbids with ERROR alone is answered OK." },
     // Of AT+QMT… clients.
     QuirkRow {
         name: "state_errors_late",

@@ -53,6 +53,8 @@ pub(super) struct Replies {
     older: usize,
     /// The running command line owes a result.
     owes: bool,
+    /// How many information lines had a field more.
+    with_a_field: Option<usize>,
 }
 
 impl Replies {
@@ -65,6 +67,7 @@ impl Replies {
             hold_until: None,
             older: 0,
             owes: false,
+            with_a_field: None,
         }
     }
 
@@ -86,7 +89,23 @@ impl Replies {
 
     /// An information line of the running command.
     pub(super) fn info(&mut self, line: impl AsRef<[u8]>) {
-        self.session.reply_line(line.as_ref());
+        match &mut self.with_a_field {
+            Some(lines) => {
+                *lines += 1;
+                self.session.reply_line(&[line.as_ref(), b",0"].concat());
+            }
+            None => self.session.reply_line(line.as_ref()),
+        }
+    }
+
+    /// Information lines have one field more from now on.
+    pub(super) fn add_a_field(&mut self) {
+        self.with_a_field = Some(0);
+    }
+
+    /// And now no longer; how many there were.
+    pub(super) fn as_documented(&mut self) -> usize {
+        self.with_a_field.take().unwrap_or_default()
     }
 
     /// Ends the running command line.

@@ -82,6 +82,7 @@ const PROOFS: &[Proof] = &[
     Proof { fault: "broker_refuses:code=5", shows: |module| connecting(module).contains("+QMTCONN: 0,0,5\r\n") },
     Proof { fault: "broker_closes:at=subscribe", shows: |module| subscribing(module).contains("+QMTSTAT: 0,1\r\n") },
     Proof { fault: "link_cut:after=10,direction=out", shows: |module| !connects(module) },
+    Proof { fault: "unsent", shows: |module| connecting(module).contains("+QMTSTAT: 0,3\r\n") },
     Proof { fault: "registration_lost", shows: |module| module.ask("AT+CEREG?", 0.1).contains(": 0,3\r\n") },
     Proof { fault: "network_lost", shows: |module| asked(module).0.contains("+CSQ: 99,99\r\n") },
     Proof { fault: "pdp_lost", shows: |module| !connects(module) },

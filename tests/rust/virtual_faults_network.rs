@@ -223,3 +223,20 @@ fn an_acknowledgement_that_is_overtaken_still_finds_its_message() {
     assert!(!String::from_utf8_lossy(&module.take_output()).contains("0,1,0"));
     assert!(module.until(b"+QMTPUBEX: 0,1,0", Duration::from_secs(3)).is_some());
 }
+
+/// What the module writes stays in its socket: DISCONNECT has not left when the broker closes, which is +QMTSTAT 5; and the
+/// request of a token is refused (results of AT+QMTTENAUTH: 4).
+#[test]
+fn what_is_not_sent_is_told_of_by_what_it_was() {
+    for dialect in quectel() {
+        let mut module = connected(dialect);
+        module.inject("unsent:how=waits").expect("a fault");
+        assert_eq!("\r\nOK\r\n", module.ask("AT+QMTDISC=0", 5.0), "{dialect}");
+        module.network().end_all(false);
+        assert_eq!("\r\n+QMTDISC: 0,0\r\n\r\n+QMTSTAT: 0,5\r\n", module.after(1.0), "{dialect}");
+    }
+    let mut module = module("bc35g_bc28", &["unsent:count=1"]);
+    let line = "AT+QMTTENAUTH=\"p\",\"d\",\"c\",\"czNjcmV0\",60,\"http://a.example/token\"";
+    assert_eq!("\r\nOK\r\n\r\n+QMTTENAUTH: 4\r\n", module.ask(line, 1.0));
+    assert_eq!(1, module.faults()[0].happened);
+}

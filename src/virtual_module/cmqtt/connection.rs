@@ -1,7 +1,5 @@
 //! Connecting, disconnecting, and what becomes of a connection; each code by its cause (decisions 19, 25).
 
-use std::time::Duration;
-
 use crate::dialect::Matched;
 use crate::dialect::Value;
 use crate::mqtt::ClientEvent;
@@ -78,7 +76,7 @@ impl Cmqtt {
         };
         let Some((host, port)) = host_and_port(&text) else { return Answer::Refused(Refusal::Parameter) };
         let Some(client) = &self.client else { return Answer::Refused(Refusal::State) };
-        let timeout = device.speed.seconds(client.optimeout);
+        let timeout = device.timer(client.optimeout);
         let secured = match client.server_type {
             0 => Ok(None),
             _ => security(device, self.tls_context.or(device.dialect.default_of("ssl_ctx_index")).unwrap_or_default())
@@ -191,15 +189,15 @@ impl Cmqtt {
             level: Level::V311,
             client_id: client.id.clone(),
             clean_session: address.clean_session == 1,
-            keep_alive: device.speed.seconds(keep_alive),
+            keep_alive: device.timer(keep_alive),
             keep_alive_s: u16::try_from(keep_alive).ok(),
             will: self.staged.will(),
             username: address.user.clone(),
             password: address.password.clone(),
-            packet_timeout: device.speed.seconds(client.optimeout),
+            packet_timeout: device.timer(client.optimeout),
             // The document knows no retransmission.
             retry_times: 0,
-            ping_timeout: device.speed.span(Duration::from_secs(client.optimeout)),
+            ping_timeout: device.timer(client.optimeout),
             ..ClientOptions::default()
         };
         match device.links.connect(CLIENT, options, device.now) {
@@ -216,16 +214,20 @@ impl Cmqtt {
     fn connect_failed(&mut self, device: &mut Device, code: i32) {
         device.links.close(CLIENT);
         self.pending = None;
-        self.tls_context = None;
+        self.forget_tls_context(device);
         self.state = State::Busy;
         let line = format!("+CMQTTCONNECT: {CLIENT},{code}");
         device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
     }
 
+    fn forget_tls_context(&mut self, device: &Device) {
+        self.tls_context = self.tls_context.filter(|_| device.quirks.has("nothing_forgotten"));
+    }
+
     fn disconnected(&mut self, device: &mut Device, code: i32) {
         device.links.close(CLIENT);
         self.pending = None;
-        self.tls_context = None;
+        self.forget_tls_context(device);
         let line = format!("+CMQTTDISC: {CLIENT},{code}");
         device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
     }

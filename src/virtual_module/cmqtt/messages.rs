@@ -55,7 +55,7 @@ impl Staged {
     }
 
     /// What a command uses up is forgotten with it, successful or not (3.2.10 to 3.2.14).
-    pub(super) fn used_by(&mut self, call: &Matched<'_>) {
+    fn used_by(&mut self, call: &Matched<'_>) {
         match call.command_name {
             PUBLISH => (self.topic, self.payload) = (None, None),
             SUBSCRIBE if call.variant_name == "staged" => self.subscribe = None,
@@ -111,6 +111,13 @@ impl Cmqtt {
         Answer::Done
     }
 
+    /// What a command uses up is forgotten, whatever becomes of it.
+    pub(super) fn use_up(&mut self, device: &Device, call: &Matched<'_>) {
+        if !device.quirks.has("nothing_forgotten") {
+            self.staged.used_by(call);
+        }
+    }
+
     fn store_message(&mut self, command: &str, bytes: Vec<u8>, qos: Qos) {
         match command {
             "AT+CMQTTWILLMSG" => self.staged.will_message = Some((bytes, qos)),
@@ -120,7 +127,8 @@ impl Cmqtt {
 
     /// Topic and payload are used up, whatever becomes of them (3.2.12). Without a payload the message is empty.
     pub(super) fn publish(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
-        let (topic, payload) = (self.staged.topic.take(), self.staged.payload.take().unwrap_or_default());
+        let (topic, payload) = (self.staged.topic.clone(), self.staged.payload.clone().unwrap_or_default());
+        self.use_up(device, call);
         if self.pending.is_some() {
             return self.refuse(device, PUBLISH, err::BUSY);
         }
@@ -128,7 +136,7 @@ impl Cmqtt {
         let qos = call.int("qos").and_then(|qos| Qos::from_byte(qos as u8)).unwrap_or(Qos::AtMostOnce);
         let flag = |name: &str| call.int(name) == Some(1);
         let message = Publish { dup: flag("dup"), qos, retain: flag("retained"), topic, id: None, payload };
-        let patience = device.speed.seconds(call.int("pub_timeout").unwrap_or(60).unsigned_abs());
+        let patience = device.timer(call.int("pub_timeout").unwrap_or(60).unsigned_abs());
         self.request(device, PUBLISH, None, patience, |session, now| session.publish_packet(message, now))
     }
 
@@ -177,12 +185,14 @@ impl Cmqtt {
 
     /// How long the answer to a request may take (`optimeout`).
     fn patience(&self, device: &Device) -> Duration {
-        device.speed.seconds(self.client.as_ref().map_or(120, |client| client.optimeout))
+        device.timer(self.client.as_ref().map_or(120, |client| client.optimeout))
     }
 
     /// `AT+CMQTTSUB=0`: what AT+CMQTTSUBTOPIC staged; nothing staged, nothing is sent (decision 8).
-    pub(super) fn subscribe_staged(&mut self, device: &mut Device) -> Answer {
-        match self.staged.subscribe.take() {
+    pub(super) fn subscribe_staged(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
+        let staged = self.staged.subscribe.clone();
+        self.use_up(device, call);
+        match staged {
             Some((topic, qos)) => self.subscribe(device, topic, qos),
             None => {
                 self.result(device, SUBSCRIBE, err::OK);
@@ -197,7 +207,9 @@ impl Cmqtt {
         if !matches!(second, Some(0 | 1)) {
             return Answer::Refused(Refusal::Parameter);
         }
-        match self.staged.unsubscribe.take() {
+        let staged = self.staged.unsubscribe.clone();
+        self.use_up(device, call);
+        match staged {
             Some(topic) => self.unsubscribe(device, topic),
             None => Answer::Refused(Refusal::State),
         }

@@ -154,6 +154,8 @@ struct Pending {
 pub(super) struct Cmqtt {
     state: State,
     client: Option<Client>,
+    /// What was set for the client before, where a quirk keeps it.
+    released: Option<Client>,
     /// AT+CMQTTSSLCFG; not set: the context with the client's number.
     tls_context: Option<i64>,
     address: Option<Address>,
@@ -169,6 +171,7 @@ impl Cmqtt {
         Cmqtt {
             state: State::Stopped,
             client: None,
+            released: None,
             tls_context: None,
             address: None,
             staged: Staged::default(),
@@ -231,13 +234,19 @@ impl Cmqtt {
                 let default = |name| device.dialect.default_of(name);
                 let check_utf8 = default("checkutf8_flag").is_none_or(|flag| flag == 1);
                 let optimeout = default("optimeout_val").map_or(OPTIMEOUT_S, i64::unsigned_abs);
-                self.client = Some(Client { id, server_type, check_utf8, optimeout });
+                let plain = Client { id: id.clone(), server_type, check_utf8, optimeout };
+                let kept = self.released.take().map(|before| Client { id, server_type, ..before });
+                self.client = Some(kept.unwrap_or(plain));
                 self.state = State::Acquired;
                 Answer::Done
             }
             RELEASE => {
                 device.links.forget(CLIENT);
-                *self = Cmqtt { state: State::Started, tls_context: self.tls_context, ..Cmqtt::new() };
+                let before = std::mem::replace(self, Cmqtt { state: State::Started, ..Cmqtt::new() });
+                self.tls_context = before.tls_context;
+                if device.quirks.has("nothing_forgotten") {
+                    (self.staged, self.released) = (before.staged, before.client);
+                }
                 Answer::Done
             }
             "AT+CMQTTSSLCFG" => {
@@ -258,7 +267,7 @@ impl Cmqtt {
             CONNECT => self.connect(device, call),
             DISCONNECT => self.disconnect(device, call),
             PUBLISH => self.publish(device, call),
-            SUBSCRIBE if call.variant_name == "staged" => self.subscribe_staged(device),
+            SUBSCRIBE if call.variant_name == "staged" => self.subscribe_staged(device, call),
             UNSUBSCRIBE if self.staged.names_unsubscribe(call) => self.unsubscribe_staged(device, call),
             _ => self.ask(call),
         }
@@ -310,7 +319,9 @@ fn default_of(command: &Command, param: &str) -> Option<i64> {
 impl Service for Cmqtt {
     fn call(&mut self, device: &mut Device, call: &Call<'_>) -> Answer {
         let matched = match call {
-            Call::Read(..) if self.state == State::Stopped => return Answer::Refused(Refusal::State),
+            Call::Read(..) if self.state == State::Stopped && !device.quirks.has("state_ignored") => {
+                return Answer::Refused(Refusal::State);
+            }
             Call::Read(name, command) => {
                 self.read(device, name, command);
                 return Answer::Done;
@@ -319,9 +330,16 @@ impl Service for Cmqtt {
         };
         match self.rule(matched.command_name) {
             Go => self.write(device, matched),
+            No if device.quirks.has("state_ignored") => match matched.command_name {
+                name @ (START | STOP) => {
+                    device.replies.urc(format!("{}: {}", name.trim_start_matches("AT"), err::OK), device.now);
+                    Answer::Accepted
+                }
+                _ => Answer::Done,
+            },
             No => Answer::Refused(Refusal::State),
             Why(code) => {
-                self.staged.used_by(matched);
+                self.use_up(device, matched);
                 self.refuse(device, matched.command_name, code)
             }
         }

@@ -34,6 +34,7 @@ pub(super) use line::Line;
 pub(super) use random::Random;
 pub(super) use table::Effect;
 pub(super) use wire::Passed;
+pub(super) use wire::Unsent;
 pub(super) use wire::Way;
 pub(super) use wire::Wire;
 

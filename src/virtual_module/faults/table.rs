@@ -97,6 +97,7 @@ pub(in crate::virtual_module) enum Effect {
     DoubleAck,
     LosePacket,
     ChangePacket,
+    Unsent,
     RefuseConnect,
     Close,
     Cut,
@@ -426,6 +427,20 @@ pub const FAULTS: &[FaultRow] = &[
             ONCE,
         ],
         effect: Effect::Cut,
+    },
+    FaultRow {
+        name: "unsent",
+        title: "What the module writes to its network, MQTT or HTTP, does not leave it.",
+        params: &[
+            ParamRow {
+                name: "how",
+                title: "what the module sees: its socket refuses the bytes, or keeps them until the connection ends",
+                kind: ParamKind::Choice(&["refuses", "waits"]),
+                default: Some("refuses"),
+            },
+            ParamRow { title: "how often; without it, until it is cleared", ..COUNT },
+        ],
+        effect: Effect::Unsent,
     },
     FaultRow {
         name: "registration_lost",

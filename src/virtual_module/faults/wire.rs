@@ -38,6 +38,8 @@ pub(in crate::virtual_module) struct Wire {
     held: Vec<(Instant, Way, Vec<u8>)>,
     /// Nothing arrives any more, either way, and nobody is told.
     silent: bool,
+    /// What the module writes stays in its socket.
+    stuck: bool,
     /// The version that the module speaks.
     level: Level,
 }
@@ -45,7 +47,7 @@ pub(in crate::virtual_module) struct Wire {
 impl Default for Wire {
     fn default() -> Wire {
         let (incoming, outgoing) = Default::default();
-        Wire { incoming, outgoing, held: Vec::new(), silent: false, level: Level::V31 }
+        Wire { incoming, outgoing, held: Vec::new(), silent: false, stuck: false, level: Level::V31 }
     }
 }
 
@@ -59,6 +61,16 @@ impl Wire {
         now: Instant,
     ) -> Passed {
         if self.silent {
+            return (Vec::new(), None);
+        }
+        if way == Way::Out && !bytes.is_empty() && !self.stuck {
+            match faults.unsent("MQTT") {
+                Some(Unsent::Refused) => return (Vec::new(), Some(LostBy::SendingRequest)),
+                Some(Unsent::Kept) => self.stuck = true,
+                None => {}
+            }
+        }
+        if way == Way::Out && self.stuck {
             return (Vec::new(), None);
         }
         let (bytes, mut end) = self.cut(faults, way, bytes);
@@ -106,6 +118,11 @@ impl Wire {
             }
         }
         (to_module, to_broker)
+    }
+
+    /// Whether something waits in the module's socket that never leaves it.
+    pub(in crate::virtual_module) fn is_stuck(&self) -> bool {
+        self.stuck
     }
 
     /// When something that is late goes on.
@@ -160,7 +177,21 @@ impl Way {
     }
 }
 
+/// What becomes of bytes that do not leave the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::virtual_module) enum Unsent {
+    Refused,
+    Kept,
+}
+
 impl Faults {
+    /// Whether what the module writes now does not leave it.
+    pub(in crate::virtual_module) fn unsent(&mut self, what: &str) -> Option<Unsent> {
+        let active = self.in_force(&[Effect::Unsent]).next()?;
+        active.happened(1, what);
+        Some(if active.text("how") == Some("waits") { Unsent::Kept } else { Unsent::Refused })
+    }
+
     /// What the broker refuses the connection with instead of what it says.
     fn refusal(&mut self) -> Option<u8> {
         let active = self.in_force(&[Effect::RefuseConnect]).next()?;

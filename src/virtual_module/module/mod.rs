@@ -19,6 +19,7 @@ use crate::dialect::schema::Family;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::proto::FinalResult;
+use crate::proto::PayloadEnd;
 use crate::proto::TaEvent;
 use crate::proto::command_line;
 use crate::proto::command_line::Arg;
@@ -352,14 +353,19 @@ impl Module {
     }
 
     fn ask(&mut self, typed: &Typed) {
-        let Device { replies, now, quirks, speed, .. } = &mut self.device;
+        let deadline = typed.timeout.map(|timeout| self.device.now + self.device.timer(timeout.as_secs()));
+        let Device { replies, now, quirks, .. } = &mut self.device;
+        let ctrl_z = quirks.has("ctrl_z_ends_input") && typed.asks == Asks::Prompt;
         match typed.asks {
             Asks::Connect => replies.session.reply_connect(),
             Asks::Prompt if quirks.has("prompt_on_own_line") => replies.session.prompt_as(b"\r\n>\r\n"),
             Asks::Prompt => replies.session.prompt(),
         }
-        let deadline = typed.timeout.map(|timeout| *now + speed.span(timeout));
-        replies.session.expect_payload(typed.end, typed.echo, deadline, *now);
+        let end = match typed.end {
+            PayloadEnd::Counted(count) if ctrl_z => PayloadEnd::CountedOrCtrlZ(count),
+            end => end,
+        };
+        replies.session.expect_payload(end, typed.echo, deadline, *now);
     }
 
     fn typed(&mut self, ended: Ended) {
@@ -425,6 +431,14 @@ impl Module {
             }
         };
         let answer = match asker {
+            Asker::Service if form == schema::Form::Read && self.device.quirks.has("odd_read_forms") => {
+                self.device.replies.add_a_field();
+                let answer = self.service.call(&mut self.device, &call);
+                if self.device.replies.as_documented() == 0 && matches!(answer, Answer::Done) {
+                    self.device.replies.info(format!("{}: 0,0", name.trim_start_matches("AT")));
+                }
+                answer
+            }
             Asker::Service => self.service.call(&mut self.device, &call),
             Asker::Surroundings => self.surroundings.call(&mut self.device, self.service.as_mut(), &call),
         };

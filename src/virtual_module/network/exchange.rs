@@ -4,6 +4,8 @@
 use std::io;
 use std::time::Instant;
 
+use crate::virtual_module::faults::Faults;
+use crate::virtual_module::faults::Unsent;
 use crate::virtual_module::network::OpenFault;
 use crate::virtual_module::network::bearer::Connection;
 use crate::virtual_module::network::bearer::Dialled;
@@ -40,10 +42,15 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// The connection is there, or is not.
-    pub(super) fn dialled(&mut self, outcome: Dialled) -> Option<Outcome> {
+    pub(super) fn dialled(&mut self, faults: &mut Faults, outcome: Dialled) -> Option<Outcome> {
         match outcome {
             Ok(mut line) => {
-                if line.write(&self.question).is_err() {
+                let written = match faults.unsent("HTTP") {
+                    Some(Unsent::Refused) => return Some(Err(ExchangeFault::NotSent)),
+                    Some(Unsent::Kept) => Ok(()),
+                    None => line.write(&self.question),
+                };
+                if written.is_err() {
                     return Some(Err(ExchangeFault::NotSent));
                 }
                 self.line = Some(line);

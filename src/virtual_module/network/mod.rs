@@ -372,7 +372,7 @@ impl Links {
         self.reads = reads;
         self.given_up.clear();
         while let Some((ticket, outcome)) = self.bearer.dialled() {
-            self.dialled(ticket, outcome, &mut events);
+            self.dialled(faults, ticket, outcome, &mut events);
         }
         for client in self.links.keys().copied().collect::<Vec<_>>() {
             let before = events.len();
@@ -393,11 +393,11 @@ impl Links {
         events.push((NOBODY, LinkEvent::Answered(outcome)));
     }
 
-    fn dialled(&mut self, ticket: Ticket, outcome: Dialled, events: &mut Vec<(u8, LinkEvent)>) {
+    fn dialled(&mut self, faults: &mut Faults, ticket: Ticket, outcome: Dialled, events: &mut Vec<(u8, LinkEvent)>) {
         let Ticket { client, generation } = ticket;
         if client == NOBODY {
             let current = self.exchange.as_mut().filter(|exchange| exchange.generation == generation);
-            if let Some(outcome) = current.and_then(|exchange| exchange.dialled(outcome)) {
+            if let Some(outcome) = current.and_then(|exchange| exchange.dialled(faults, outcome)) {
                 self.answered(outcome, events);
             }
             return;
@@ -468,7 +468,8 @@ impl Links {
                 events.push((client, LinkEvent::Mqtt(event)));
             }
             let refused = end == Some(LostBy::SendingRequest);
-            if link.parting && !refused && !line.wants_write() && session.state() == SessionState::Disconnected {
+            let waits = line.wants_write() || link.wire.is_stuck();
+            if link.parting && !refused && !waits && session.state() == SessionState::Disconnected {
                 (link.parting, link.part_by) = (false, None);
                 events.push((client, LinkEvent::Parted));
             }

@@ -121,12 +121,12 @@ impl Qmt {
         };
         let number = |key, place, default| setting_int(device, index, key, place).unwrap_or(default).unsigned_abs();
         let keep_alive = number("keepalive", 1, 120);
-        let packet_timeout = device.speed.seconds(number("timeout", 1, 5));
+        let packet_timeout = device.timer(number("timeout", 1, 5));
         let options = ClientOptions {
             level: if number("version", 1, 3) == 4 { Level::V311 } else { Level::V31 },
             client_id,
             clean_session: number("session", 1, 0) == 1 || device.quirks.has("session_forgotten"),
-            keep_alive: device.speed.seconds(if device.quirks.has("never_pings") { 0 } else { keep_alive }),
+            keep_alive: device.timer(if device.quirks.has("never_pings") { 0 } else { keep_alive }),
             keep_alive_s: u16::try_from(keep_alive).ok(),
             will: will(device, index).filter(|_| !device.quirks.has("will_forgotten")),
             username,
@@ -136,7 +136,7 @@ impl Qmt {
                 .unwrap_or(0)
                 .saturating_sub(u32::from(device.quirks.has("resends_once_less"))),
             ping_timeout: setting_int(device, index, "qmtping", 1)
-                .map_or(packet_timeout, |seconds| device.speed.seconds(seconds.unsigned_abs())),
+                .map_or(packet_timeout, |seconds| device.timer(seconds.unsigned_abs())),
             window: usize::from(device.dialect.limits.window.unwrap_or(u8::MAX)),
             strict: setting_int(device, index, "protocol/check", 1) == Some(1),
             ..ClientOptions::default()
