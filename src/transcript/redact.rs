@@ -34,6 +34,8 @@ struct Place {
     answered: Vec<usize>,
     /// How many fields such an answer has, where several shapes share the prefix.
     fields: Option<usize>,
+    /// What stands there in another answer of as many fields, and is no secret: result codes.
+    plain: Vec<String>,
 }
 
 static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
@@ -60,7 +62,7 @@ fn places_of(name: &str, command: &Command) -> Vec<Place> {
         let answered = variant.query.as_ref().map(|query| positions(query, shift)).unwrap_or_default();
         if !sent.is_empty() || !answered.is_empty() {
             let key = variant.key.as_ref().map(|key| key.to_ascii_lowercase());
-            places.push(Place { name: bare.to_string(), key, sent, answered, fields: None });
+            places.push(Place { name: bare.to_string(), key, sent, answered, fields: None, plain: Vec::new() });
         }
     }
     for shape in command.read_reply.iter().chain(&command.result) {
@@ -72,10 +74,18 @@ fn places_of(name: &str, command: &Command) -> Vec<Place> {
                 sent: Vec::new(),
                 answered,
                 fields: Some(shape.len()),
+                plain: codes_in(command, shape.len()),
             });
         }
     }
     places
+}
+
+/// The codes of results of so many fields.
+fn codes_in(command: &Command, fields: usize) -> Vec<String> {
+    let shapes = command.result.iter().filter(|shape| shape.len() == fields);
+    let params = shapes.flatten().filter_map(|param| command.results.get(param));
+    params.flat_map(|codes| codes.keys().cloned()).collect()
 }
 
 /// Covers secrets in the two byte streams of one port.
@@ -258,7 +268,9 @@ fn secret_ranges(line: &[u8]) -> Vec<Range<usize>> {
             let fits = place.key.as_ref().is_none_or(|wanted| key.as_deref() == Some(wanted.as_bytes()));
             let fits = fits && place.fields.is_none_or(|fields| fields == args.len());
             if fits {
-                ranges.extend(wanted.iter().filter_map(|index| args.get(*index).cloned()));
+                let is_secret =
+                    |range: &Range<usize>| !place.plain.iter().any(|code| code.as_bytes() == &line[range.clone()]);
+                ranges.extend(wanted.iter().filter_map(|index| args.get(*index).cloned()).filter(is_secret));
             }
         }
     }
@@ -333,6 +345,7 @@ mod tests {
         for (line, expected) in [
             ("+QMTTENAUTH: 0,\"pw;x\"", "+QMTTENAUTH: 0,\"****\""),
             ("+QMTTENAUTH: pw", "+QMTTENAUTH: **"),
+            ("+QMTTENAUTH: 5", "+QMTTENAUTH: 5"),
             ("AT+QMTENAUTH=\"p\",\"d\",\"c\",\"se,t\",60", "AT+QMTENAUTH=\"p\",\"d\",\"c\",\"****\",60"),
             ("AT+CMQTTCONNECT=0,\"tcp://h\",60,1,\"u\",\"p\"", "AT+CMQTTCONNECT=0,\"tcp://h\",60,1,\"u\",\"*\""),
         ] {

@@ -152,6 +152,8 @@ class Document:
     """Tables of codes that belong to no single command."""
     unreachable: Mapping[tuple[str, str], str]
     """Table and code of what nothing leads to, with the reason."""
+    ways: Mapping[tuple[str, str], tuple[str, ...]]
+    """Table and code of what a cause leads to, with the ways there."""
     examples: tuple[Mapping[str, Any], ...]
 
     @property
@@ -200,6 +202,7 @@ def load(dialect: str) -> Document:
             for row in source["virtual_codes"]
             if "unreachable" in row
         },
+        ways={(row["table"], str(row["code"])): tuple(row["ways"]) for row in source["virtual_codes"] if "ways" in row},
         examples=tuple(source["examples"]),
     )
 

@@ -10,6 +10,7 @@ from modemrig.conformance.kinds.cmqtt_messages import ServiceMessage
 from modemrig.conformance.kinds.cmqtt_packets import ServicePacket
 from modemrig.conformance.kinds.cmqtt_states import ServiceError, ServiceState
 from modemrig.conformance.kinds.cmqtt_times import ServiceResponse, ServiceTime
+from modemrig.conformance.kinds.codes import Codes
 from modemrig.conformance.kinds.counts import Between, Count, CountWhen, Forbidden, TooFew, TooMany
 from modemrig.conformance.kinds.forms import ReadForm, Spelling, TestForm
 from modemrig.conformance.kinds.keepalive import KeepAlive
@@ -104,6 +105,8 @@ KINDS: dict[str, Kind] = {
         LineLimit(),
         # what documents add in a sentence
         Note(),
+        # codes
+        Codes(),
     )
 }
 """By name, in the order in which reports explain them."""

@@ -1,0 +1,147 @@
+"""Facts about codes: each code of each table comes when its cause is there, by every way that a rig can go.
+
+Codes, meanings and causes are the catalogue's (``causes.toml``); the ways are in ``codes_qmt`` and ``codes_cmqtt``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modemrig.conformance.document import CLIENT_PARAMS, Document
+from modemrig.conformance.facts import Fact, Unchecked, fact_id
+from modemrig.conformance.kinds import codes_cmqtt, codes_qmt
+from modemrig.conformance.kinds.codes_scene import Scene
+from modemrig.conformance.kinds.kind import Breakage, Kind
+from modemrig.conformance.probe import Probe
+
+WAYS = {**codes_qmt.WAYS, **codes_cmqtt.WAYS}
+SOON_S = 5.0
+"""How long a line may take that no timer delays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A code, with where it stands."""
+
+    table: str
+    code: str
+    meaning: str
+    section: str
+
+    @property
+    def subject(self) -> str:
+        """``AT+QMTOPEN``, ``+QMTSTAT``; the name of a table that belongs to no command."""
+        name, param = self.table.split(" ", 1)
+        return name if name.startswith(("AT", "+")) else f"+{name}" if param in ("err_code", "cause") else self.table
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Where it stands, for ids: ``QMTOPEN``, ``result``."""
+        name, param = self.table.split(" ", 1)
+        return name.removeprefix("AT").removeprefix("+"), param
+
+
+def rows(document: Document) -> Iterator[Row]:
+    """Every code of a document."""
+    for each in (*document.codes, *(code for command in document.commands for code in command.codes)):
+        yield Row(each.table, each.code, each.meaning, each.section)
+    for urc in document.urcs:
+        for param in urc.params.values():
+            for code, meaning in param.values.items():
+                if (f"{urc.name} {param.name}", code) in document.ways:
+                    yield Row(f"{urc.name} {param.name}", code, meaning, urc.section)
+
+
+def pattern(document: Document, row: Row) -> str:
+    """A regular expression for the lines that carry a code."""
+    name, param = row.table.split(" ", 1)
+    if name == "CME":
+        return rf"\+CME ERROR: ?{row.code}"
+    lines = (_line(line.removeprefix("AT"), shape, param, row.code) for line, shape in carriers(document, row))
+    return "|".join(dict.fromkeys(lines))
+
+
+def carriers(document: Document, row: Row) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The results and URCs that carry codes of a table: names and shapes."""
+    name, param = row.table.split(" ", 1)
+    for command in document.commands:
+        if name in (command.name, "CMQTT"):
+            yield from ((command.name, shape) for shape in (*command.result, *command.refusal) if param in shape)
+    for urc in document.urcs:
+        if urc.name.removeprefix("+") == name.removeprefix("+"):
+            yield from ((urc.name, shape) for shape in urc.shapes if param in shape)
+
+
+def _line(name: str, shape: tuple[str, ...], param: str, code: str) -> str:
+    known = {**dict.fromkeys(CLIENT_PARAMS, "0"), param: code}
+    more = "(,.*)?" if shape[-1] == param else ""  # a value may follow, which is another fact
+    return rf"{re.escape(name)}: ?" + ", ?".join(known.get(field, "[^,]*") for field in shape) + more
+
+
+class Codes(Kind):
+    """Every code, by its cause."""
+
+    name = "code"
+    title = "Each result code and error code comes when its cause is there."
+
+    def facts(self, document: Document) -> Iterator[Fact]:
+        for row in rows(document):
+            where = (document.id, row.section, *row.words, row.code)
+            quoted = f"{' '.join(row.words)} {row.code} says that {row.meaning}"
+            ways = [
+                name
+                for name in document.ways.get((row.table, row.code), ())
+                if name in WAYS and WAYS[name].only(document)
+            ]
+            why = document.unreachable.get((row.table, row.code))
+            if why is not None or not ways:
+                unchecked = Unchecked("unreachable", why or "no rig leads there, only a simulation does")
+                yield Fact(fact_id(*where), self.name, row.subject, quoted, unchecked=unchecked)
+            for name in ways:
+                way = WAYS[name]
+                yield Fact(
+                    fact_id(*where, name.partition("_")[2].replace("_", "-")),
+                    self.name,
+                    row.subject,
+                    f"{quoted}: {way.said}",
+                    way.basis,
+                    needs=way.needs,
+                    about={"way": name, "pattern": pattern(document, row), "row": row},
+                )
+
+    def check(self, probe: Probe, fact: Fact) -> None:
+        way = WAYS[fact.about["way"]]
+        probe.reach("idle")
+        with contextlib.ExitStack() as owned:
+            since = probe.now()
+            way.script(Scene(probe, owned))
+            probe.await_line(fact.about["pattern"], SOON_S + probe.seconds(way.timer_s), since)
+
+    def breakages(self, document: Document) -> Iterator[Breakage]:
+        facts = [fact for fact in self.facts(document) if fact.unchecked is None]
+        broken = [fact for fact in facts if WAYS[fact.about["way"]].mark]
+        faults = dict.fromkeys(
+            f"reworded:from='{text}',to='{text}9',line='{mark}'"
+            for fact in broken
+            for text in _texts(document, fact.about["row"])
+            for mark in (WAYS[fact.about["way"]].mark,)
+        )
+        yield Breakage("every code is another", frozenset(fact.id for fact in broken), faults=tuple(faults))
+
+
+def _texts(document: Document, row: Row) -> Iterator[str]:
+    """How the lines begin that carry a code, as a virtual module writes them."""
+    name, param = row.table.split(" ", 1)
+    if name == "CME":
+        yield f"+CME ERROR: {row.code}"
+    elif name == "CMQTT":
+        yield f": 0,{row.code}"
+    else:
+        for line, shape in carriers(document, row):
+            for message in ("0", "1") if "msgid" in shape else ("0",):
+                values = {**dict.fromkeys(CLIENT_PARAMS, "0"), "msgid": message, "result": "0", param: row.code}
+                fields = shape[: shape.index(param) + 1]
+                yield f"{line.removeprefix('AT')}: " + ",".join(values[field] for field in fields)
