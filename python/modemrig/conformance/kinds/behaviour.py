@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from modemrig.conformance.document import Basis, Command, Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
-from modemrig.conformance.kinds.kind import Kind
+from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.probe import Probe
 
 PUBLISH = "publish"
@@ -102,6 +102,23 @@ class Behaviours(Kind):
 
     def check(self, probe: Probe, fact: Fact) -> None:
         self.rows[fact.about["row"]].check(probe)
+
+    def broken(
+        self,
+        document: Document,
+        title: str,
+        *words: str,
+        subject: str = "",
+        differs: str = "",
+        faults: tuple[str, ...] = (),
+        quirks: tuple[str, ...] = (),
+    ) -> Iterator[Breakage]:
+        """A broken module, if the document has a fact that must notice it: those with these words, of this subject."""
+        found = frozenset(
+            name for name, about, _ in self._placed(document) if name in self.ids(document, *words) and subject in about
+        )
+        if found:
+            yield Breakage(title, found, differs, faults, quirks)
 
     def ids(self, document: Document, *words: str) -> frozenset[str]:
         """The ids of the facts whose rows have these words, by default of all that are checked."""

@@ -13,6 +13,8 @@ from modemrig.conformance.probe import Differs, Probe
 from modemrig.hil.wire import Line
 
 TOPIC = "buffer"
+STORED_WITHIN_S = 3.0
+"""How long a message may take from the broker to the store."""
 
 
 def _storing(probe: Probe, index: int = 0) -> Client:
@@ -25,11 +27,11 @@ def _storing(probe: Probe, index: int = 0) -> Client:
 
 
 def _store(probe: Probe, *numbers: int) -> None:
-    """Messages with these numbers arrive and are stored, one after the other."""
+    """Messages with these numbers arrive and are told of, one after the other."""
     for number in numbers:
         start = probe.now()
         probe.peer.publish(probe.topic(TOPIC), b"%d" % number)
-        probe.await_line(r"\+QMTRECV: 0,\d+(,\d+)?", since=start)
+        probe.await_line(r"\+QMTRECV: 0,\d+(,\d+)*", within_s=STORED_WITHIN_S, since=start)
 
 
 def _slots(probe: Probe) -> int:
@@ -83,25 +85,29 @@ def _flags_one(probe: Probe) -> None:
 
 def _read_one(probe: Probe) -> None:
     _storing(probe)
-    _store(probe, 0, 1, 2)
+    with probe.given():
+        _store(probe, 0, 1, 2)
     want("payloads", ["1"], _payloads(probe, "AT+QMTRECV=0,1"))
 
 
 def _read_all(probe: Probe) -> None:
     _storing(probe)
-    _store(probe, 0, 1, 2)
+    with probe.given():
+        _store(probe, 0, 1, 2)
     want("payloads", ["0", "1", "2"], sorted(_payloads(probe, "AT+QMTRECV=0")))
 
 
 def _in_order(probe: Probe) -> None:
     _storing(probe)
-    _store(probe, 0, 1, 2)
+    with probe.given():
+        _store(probe, 0, 1, 2)
     want("payloads", ["0", "1", "2"], _payloads(probe, "AT+QMTRECV=0"))
 
 
 def _sixth(probe: Probe) -> None:
     _storing(probe)
-    _store(probe, *range(_slots(probe)))
+    with probe.given():
+        _store(probe, *range(_slots(probe)))
     start = probe.now()
     probe.peer.publish(probe.topic(TOPIC), b"one too many")
     probe.stays_silent(SOON_S, start)
@@ -109,10 +115,12 @@ def _sixth(probe: Probe) -> None:
 
 def _dropped(probe: Probe) -> None:
     _storing(probe)
-    _store(probe, *range(_slots(probe)))
+    with probe.given():
+        _store(probe, *range(_slots(probe)))
     start = probe.now()
     probe.peer.publish(probe.topic(TOPIC), b"one too many")
-    probe.stays_silent(SOON_S, start)
+    with probe.given():
+        probe.stays_silent(SOON_S, start)
     want("payloads", [str(n) for n in range(_slots(probe))], _payloads(probe, "AT+QMTRECV=0"))
 
 
@@ -132,17 +140,19 @@ def _freed_all(probe: Probe) -> None:
 
 def _lowest(probe: Probe) -> None:
     _storing(probe)
-    _store(probe, 0, 1)
-    probe.accept("AT+QMTRECV=0,0")
-    _store(probe, 2)
+    with probe.given():
+        _store(probe, 0, 1)
+        probe.accept("AT+QMTRECV=0,0")
+        _store(probe, 2)
     want("payloads", ["2"], _payloads(probe, "AT+QMTRECV=0,0"))
 
 
 def _free_again(probe: Probe) -> None:
     """A slot that was read takes a message again."""
     _storing(probe)
-    _store(probe, *range(_slots(probe)))
-    probe.accept("AT+QMTRECV=0")
+    with probe.given():
+        _store(probe, *range(_slots(probe)))
+        probe.accept("AT+QMTRECV=0")
     _store(probe, 7)
     want("payloads", ["7"], _payloads(probe, "AT+QMTRECV=0"))
 
@@ -186,4 +196,25 @@ class Buffer(Behaviours):
     )  # fmt: skip
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        slots = document.limits.get("slots", 0)
+        yield from self.broken(
+            *(document, "a slot that was read stays full", "freed-one", "freed-all", "lowest", "again"),
+            quirks=("slots_kept",),
+        )
+        yield from self.broken(
+            *(document, "there is a slot less", "slots", "full"), differs=f"[limits]\nslots = {slots - 1}\n"
+        )
+        yield from self.broken(*(document, "there is a slot more", "sixth"), differs=f"[limits]\nslots = {slots + 1}\n")
+        yield from self.broken(
+            document,
+            *(
+                "stored messages are not those that came",
+                "read-one",
+                "read-all",
+                "in-order",
+                "dropped",
+                "lowest",
+                "again",
+            ),
+            faults=(f"packet_changed:field=publish.payload,value=9,direction=in,topic=conformance/{TOPIC}",),
+        )

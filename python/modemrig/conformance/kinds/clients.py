@@ -23,16 +23,9 @@ def _last(probe: Probe) -> int:
     return probe.document.clients - 1
 
 
-def _connected(probe: Probe, *indexes: int) -> None:
-    """Exactly these clients are connected."""
-    lines = probe.ask("AT+QMTCONN?").lines
-    found = [index for index in range(probe.document.clients) if f"+QMTCONN: {index},3" in lines]
-    want("connected clients", list(indexes), found)
-
-
 def _together(probe: Probe) -> None:
-    _all(probe)
-    _connected(probe, *range(probe.document.clients))
+    for client in _all(probe):
+        client.works()
 
 
 def _publishing(probe: Probe) -> None:
@@ -69,20 +62,20 @@ def _settings(probe: Probe) -> None:
 def _closed(probe: Probe) -> None:
     first, other = Client(probe), Client(probe, _last(probe))
     probe.accept(f"AT+QMTCLOSE={other.index}")
-    _connected(probe, first.index)
+    first.works()
 
 
 def _parted(probe: Probe) -> None:
     first, other = Client(probe), Client(probe, _last(probe))
     probe.accept(f"AT+QMTDISC={other.index}")
-    _connected(probe, first.index)
+    first.works()
 
 
 def _cut(probe: Probe) -> None:
     first, other = Client(probe), Client(probe, _last(probe))
     other.cut()
     probe.await_line(rf"\+QMTSTAT: {other.index},\d+")
-    _connected(probe, first.index)
+    first.works()
 
 
 def _window(probe: Probe) -> None:
@@ -140,4 +133,14 @@ class Clients(Behaviours):
     )  # fmt: skip
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        yield from self.broken(
+            document,
+            *("what a client publishes is changed", "publishing"),
+            faults=(f"packet_changed:field=publish.payload,value=wrong,topic=conformance/{TOPIC}",),
+        )
+        yield from self.broken(
+            document,
+            *("messages for one client come as another's", "messages"),
+            faults=(f"reworded:from='+QMTRECV: 3,0,\"conformance/{TOPIC}',to='+QMTRECV: 2,0,\"conformance/{TOPIC}'",),
+        )
+        yield from self.broken(document, "settings are shared", "settings", quirks=("settings_shared",))

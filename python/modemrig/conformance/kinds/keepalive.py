@@ -30,7 +30,8 @@ def _pings(probe: Probe) -> None:
 
 def _not_before(probe: Probe) -> None:
     client = _silent(probe, SILENCE_S)
-    ping = client.await_packets(1, "PINGREQ", within_s=probe.seconds(1.5 * SILENCE_S) + 1)[0]
+    with probe.given():
+        ping = client.await_packets(1, "PINGREQ", within_s=probe.seconds(1.5 * SILENCE_S) + 1)[0]
     since = ping.time - client.packets("CONNECT")[0].time
     if since < 0.8 * probe.seconds(SILENCE_S):
         raise Differs(f"PINGREQ after {probe.seconds(SILENCE_S):.2f} s", f"after {since:.2f} s")
@@ -42,8 +43,8 @@ def _again(probe: Probe) -> None:
 
 def _stays(probe: Probe) -> None:
     client = _silent(probe, SILENCE_S)
-    client.await_packets(3, "PINGREQ", within_s=probe.seconds(5 * SILENCE_S) + 1)
-    want("AT+QMTCONN?", "+QMTCONN: 0,3", next(iter(probe.ask("AT+QMTCONN?").lines), ""))
+    probe.stays_silent(probe.seconds(3 * SILENCE_S))
+    client.works()
 
 
 def _never(probe: Probe) -> None:
@@ -63,7 +64,8 @@ def _reported(probe: Probe) -> None:
         client = Client(probe, state="opened")
         client.watch()
         probe.reach("connected")
-        client.await_packets(1, "PINGREQ", within_s=probe.seconds(1.5 * SILENCE_S) + 1)
+        with probe.given():
+            client.await_packets(1, "PINGREQ", within_s=probe.seconds(1.5 * SILENCE_S) + 1)
         start = probe.now()
         probe.await_line(r"\+QMT(PING|CLOSE|STAT): .*", probe.seconds(30) * 1.5 + 1, since=start)
     finally:
@@ -96,4 +98,6 @@ class KeepAlive(Behaviours):
     )  # fmt: skip
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        yield from self.broken(
+            *(document, "PINGREQ does not arrive", "ping", "again", "connected"), faults=("packet_lost:kind=pingreq",)
+        )

@@ -174,7 +174,7 @@ class Payload(Behaviours):
         Behaviour(PUBLISH, "too-long", "a length beyond the greatest is refused", _too_long, "decided", only=_unranged),
         Behaviour(PUBLISH, "empty", "a length of 0 is refused", _empty, "decided", only=_unranged),
         Behaviour(PUBLISH, "bytes", "every value of a byte arrives as it was typed", _bytes),
-        Behaviour("+QMTRECV", "bytes", "what a message holds is written as it is", _received_bytes, "decided"),
+        Behaviour("+QMTRECV", "any-bytes", "what a message holds is written as it is", _received_bytes, "decided"),
         Behaviour(
             "+QMTRECV",
             "long",
@@ -226,4 +226,26 @@ class Payload(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        topic = f"conformance/{TOPIC}"
+        yield from self.broken(
+            document,
+            "other bytes are sent than were typed",
+            *("longest", "bytes", "hex", "text", "hex-sent"),
+            faults=(f"packet_changed:field=publish.payload,value=wrong,topic={topic}",),
+        )
+        yield from self.broken(
+            document,
+            "other bytes are written than arrived",
+            *("any-bytes", "long", "hex-received", "text-received"),
+            faults=(f"packet_changed:field=publish.payload,value=wrong,direction=in,topic={topic}",),
+        )
+        yield from self.broken(
+            document,
+            *("the length of a message is one less", "length"),
+            faults=(f"reworded:from='{topic}\",5,',to='{topic}\",4,'",),
+        )
+        yield from self.broken(
+            document,
+            *("one byte more is taken", "too-long"),
+            differs=f"[limits]\npayload_len = {document.limits['payload_len'] + 1}\n",
+        )

@@ -99,10 +99,12 @@ class Prompt(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        if document.is_qmt:
-            yield Breakage(
-                "the prompt is followed by a line end", self.ids(document, "form"), quirks=("prompt_on_own_line",)
-            )
+        yield from self.broken(document, "the prompt is followed by a line end", "form", quirks=("prompt_on_own_line",))
+        yield from self.broken(
+            document,
+            *("the prompt comes twice", "counted", "variable", "will"),
+            faults=(f"doubled:text='>',line=conformance/{TOPIC}",),
+        )
 
 
 # -- input -------------------------------------------------------------------------------------------------------------
@@ -128,7 +130,10 @@ def _will_surplus(probe: Probe) -> None:
     probe.ask(f'AT+QMTCFG="willex",0,1,0,0,"{topic}",5', b"12345surplus", exact=True)
     client = Client(probe)
     probe.accept(f"AT+QMTCLOSE={client.index}")
-    arrives(probe, topic, b"12345")
+    got = next_at_peer(probe, topic)
+    if got is None:
+        raise Blocked("no will was published")
+    want("message of the will", b"12345", got)
 
 
 def _ctrl_z(probe: Probe) -> None:
@@ -336,4 +341,24 @@ class Input(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        topic = "conformance/input"
+        yield from self.broken(
+            document,
+            "other bytes are sent than were typed",
+            *("surplus", "ctrl-z", "full", "beyond", "controls", "line-end"),
+            subject="PUB",
+            faults=(f"packet_changed:field=publish.payload,value=wrong,topic={topic}",),
+        )
+        yield from self.broken(
+            document,
+            *("other bytes are in the will than were typed", "surplus"),
+            subject="AT+QMTCFG",
+            faults=(f"packet_changed:field=connect.will_payload,value=wrong,topic={topic}-will",),
+        )
+        yield from self.broken(document, "Esc sends what there is", "esc", "esc-answer", quirks=("esc_sends",))
+        yield from self.broken(document, "the echo is inverted", "hidden", "shown", quirks=("echo_inverted",))
+        yield from self.broken(
+            document,
+            *("unfinished input ends with OK", "given-up", "time"),
+            faults=(f"reworded:from=ERROR,to=OK,line={topic},command=AT+QMTPUBEX",),
+        )

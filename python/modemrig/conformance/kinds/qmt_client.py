@@ -113,6 +113,16 @@ class Client:
             raise Blocked(f"{answer.sent} was answered {answer.shown()!r}")
         return answer
 
+    def works(self) -> None:
+        """It is connected: it publishes.
+
+        Raises:
+            Differs: it does not.
+        """
+        answer = self.publish(self.probe.topic("works"))
+        if answer.final != "OK":
+            raise Differs(f"client {self.index} is connected", answer.shown())
+
     def cut(self) -> None:
         """End its connection as a broken network does."""
         self.probe.moved()

@@ -85,7 +85,7 @@ def _pub_variable(probe: Probe) -> None:
 
 def _willex(probe: Probe) -> None:
     probe.reach("idle")
-    answer = probe.ask(f'AT+QMTCFG="willex",0,1,0,0,"{probe.topic("result")}",5', b"hello")
+    answer = probe.ask(f'AT+QMTCFG="willex",0,1,0,0,"{probe.topic("result-will")}",5', b"hello")
     probe.expect(answer, [">", "OK"])
 
 
@@ -153,4 +153,25 @@ class Result(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        yield from self.broken(
+            document,
+            "the result of a request comes before OK",
+            *("success", "qos-0", "qos-1", "qos-2", "variable"),
+            subject="B",
+            faults=("reordered:line=conformance/result",),
+        )
+        for command in ("AT+QMTOPEN", "AT+QMTCLOSE", "AT+QMTCONN", "AT+QMTDISC"):
+            yield from self.broken(
+                *(document, f"the result of {command} comes before OK", "success"),
+                subject=command,
+                faults=(f"reordered:command={command}",),
+            )
+        yield from self.broken(
+            *(document, "a will message is refused", "success"),
+            subject="AT+QMTCFG",
+            faults=("reworded:from=OK,to=ERROR,line=conformance/result-will",),
+        )
+        yield from self.broken(
+            *(document, "a stored message is printed with another topic", "message", "message-length"),
+            faults=("reworded:from=conformance/result,to=conformance/other,command=AT+QMTRECV",),
+        )

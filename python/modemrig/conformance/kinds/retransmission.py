@@ -145,7 +145,7 @@ def _never(probe: Probe) -> None:
 
 def _still_there(probe: Probe) -> None:
     unacknowledged(probe, REQUESTS[0])
-    want("AT+QMTCONN?", "+QMTCONN: 0,3", next(iter(probe.ask("AT+QMTCONN?").lines), ""))
+    Client(probe, state=None).works()
 
 
 def _room(probe: Probe) -> None:
@@ -205,4 +205,13 @@ class Retransmission(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        yield from self.broken(
+            *(document, "a packet is sent again once less", "count", "notice", "release", "duplicate", "spaced"),
+            quirks=("resends_once_less",),
+        )
+        yield from self.broken(document, "repetitions are always told", "silent", quirks=("notice_always",))
+        yield from self.broken(
+            document,
+            *("what is sent again has no DUP", "duplicate"),
+            faults=(f"packet_changed:field=publish.dup,value=0,topic=conformance/{TOPIC}",),
+        )

@@ -44,7 +44,9 @@ class Retained(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        fault = "packet_changed:field=publish.retain,value={},topic=conformance/retained"
+        yield from self.broken(document, "nothing is kept", "kept", faults=(fault.format(0),))
+        yield from self.broken(document, "everything is kept", "not-kept", faults=(fault.format(1),))
 
 
 # -- subscriptions -----------------------------------------------------------------------------------------------------
@@ -128,11 +130,26 @@ class Subscription(Behaviours):
         Behaviour("AT+QMTSUB", "several", "messages of each of several topics come", _several),
         Behaviour("AT+QMTSUB", "highest", "a message comes with no more than the QoS that was wanted", _highest),
         Behaviour("AT+QMTUNS", "ended", "messages of the topic come no longer", _ended),
-        Behaviour("AT+QMTUNS", "several", "several topics are given up, and no other", _ended_several),
+        Behaviour("AT+QMTUNS", "several-ended", "several topics are given up, and no other", _ended_several),
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        topic = "conformance/subscription"
+        yield from self.broken(
+            document,
+            *("SUBSCRIBE asks for QoS 0 always", "granted", "granted-several"),
+            faults=(f"packet_changed:field=subscribe.qos,value=0,topic={topic}",),
+        )
+        yield from self.broken(
+            document,
+            *("messages do not arrive", "delivered", "several", "highest", "several-ended"),
+            faults=(f"packet_lost:kind=publish,direction=in,topic={topic}",),
+        )
+        yield from self.broken(
+            document,
+            *("another topic is given up", "ended", "several-ended"),
+            faults=(f"packet_changed:field=unsubscribe.topic,value=other,topic={topic}/ended",),
+        )
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
@@ -220,4 +237,10 @@ class Session(Behaviours):
     )  # fmt: skip
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        yield from self.broken(
+            *(document, "every session is clean", "survives", "flag-0", "queued"), quirks=("session_forgotten",)
+        )
+        yield from self.broken(
+            *(document, "no session is clean", "ends", "flag-1"),
+            faults=("packet_changed:field=connect.clean_session,value=0",),
+        )

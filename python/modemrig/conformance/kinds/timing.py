@@ -43,7 +43,7 @@ def _conn(probe: Probe) -> list[Answer]:
     answers = []
     for _ in range(SAMPLES):
         probe.reach("opened")
-        answers.append(probe.ask(probe.fill('AT+QMTCONN={client},"{client_id}"{login}')))
+        answers.append(probe.ask(probe.fill(f'AT+QMTCONN={{client}},"{{client_id}}-{TOPIC[:8]}"{{login}}')))
     return answers
 
 
@@ -135,6 +135,9 @@ class ResponseTime(Kind):
     def check(self, probe: Probe, fact: Fact) -> None:
         command = probe.document.command(fact.subject)
         assert command is not None
+        # The shortest maximum, where settings make it: a module that is too late is found out sooner.
+        if command.max_response is not None and command.max_response.get("formula") is not None:
+            Client(probe, state="idle").cfg("timeout", 1, 1, 0)
         most = maximum_s(probe.document, command, settings_of(probe))
         for answer in TIMED[command.name](probe):
             if answer.final != "OK":
@@ -143,5 +146,16 @@ class ResponseTime(Kind):
                 raise Differs(f"within {most:g} s", f"{answer.response_s:.3f} s for {answer.sent}")
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        """Only where the maximum is short: nobody waits two minutes for a module that is too late."""
-        yield from ()
+        """Only where a maximum is short: nobody waits two minutes for a module that is too late."""
+        facts = {fact.subject: fact.id for fact in self.facts(document) if fact.unchecked is None}
+        late = {"AT+QMTCFG": (400, 'keepalive",0,59'), "AT+QMTCONN": (1300, f"-{TOPIC[:8]}")}
+        for command in document.commands:
+            if command.name in facts and command.short in ("QMTSUB", "QMTUNS", "QMTPUB", "QMTPUBEX"):
+                late[command.name] = (1300, f"conformance/{TOPIC}")
+        for name, (ms, text) in late.items():
+            if name in facts:
+                yield Breakage(
+                    f"{name} is answered too late",
+                    frozenset({facts[name]}),
+                    faults=(f"late_answer:ms={ms},command={name},line='{text}',count=1",),
+                )

@@ -67,14 +67,30 @@ def _length(probe: Probe) -> None:
     want("fields", ("0", "0", topic, "5", PAYLOAD.decode()), fields(line, "+QMTRECV", 5))
 
 
+def _told(probe: Probe, with_length: int) -> list[str]:
+    """What is said of two stored messages."""
+    index = min(4, probe.document.clients - 1)
+    client = Client(probe, index, state="idle")
+    client.cfg("recv/mode", 1, with_length)
+    client = Client(probe, index)
+    topic = probe.topic(TOPIC)
+    client.subscribed((topic, 0))
+    lines = []
+    for _ in range(2):
+        start = probe.now()
+        probe.peer.publish(topic, PAYLOAD)
+        lines.append(probe.await_line(rf"\+QMTRECV: {index},.*", since=start))
+    return lines
+
+
 def _stored(probe: Probe) -> None:
-    _receive(probe, 1, 0)
-    want("fields", ("0", "0"), fields(probe.await_line(r"\+QMTRECV: .*"), "+QMTRECV", 2))
+    for number, line in enumerate(_told(probe, 0)):
+        want("fields behind the client", (str(number),), fields(line, "+QMTRECV", 2)[1:])
 
 
 def _stored_length(probe: Probe) -> None:
-    _receive(probe, 1, 1)
-    want("fields", ("0", "0", "5"), fields(probe.await_line(r"\+QMTRECV: .*"), "+QMTRECV", 3))
+    for number, line in enumerate(_told(probe, 1)):
+        want("fields behind the client", (str(number), "5"), fields(line, "+QMTRECV", 3)[1:])
 
 
 def _msgid(probe: Probe) -> None:
@@ -93,10 +109,11 @@ def _quoted(probe: Probe) -> None:
 
 
 def _stat(probe: Probe) -> None:
-    Client(probe).cut()
+    client = Client(probe, own(probe))
+    client.cut()
     got = fields(probe.await_line(r"\+QMTSTAT: .*"), "+QMTSTAT", 2)
-    if got[0] != "0" or not got[1].isdecimal():
-        raise Differs("+QMTSTAT: 0,<err_code>", ",".join(got))
+    if got[0] != str(client.index) or not got[1].isdecimal():
+        raise Differs(f"+QMTSTAT: {client.index},<err_code>", ",".join(got))
 
 
 def _is_closed(probe: Probe) -> None:
@@ -112,13 +129,18 @@ def _stat_closed(probe: Probe) -> None:
     _is_closed(probe)
 
 
+def own(probe: Probe) -> int:
+    """A client of these checks, where there are several."""
+    return min(3, probe.document.clients - 1)
+
+
 def _heartbeat(probe: Probe) -> Client:
     """A client whose heartbeats go unanswered."""
-    client = Client(probe, state="idle")
+    client = Client(probe, own(probe), state="idle")
     client.cfg("keepalive", 20)
     client.cfg("qmtping", 10)
     probe.bench_broker.lose("PINGRESP", client_id=client.name)
-    client = Client(probe)
+    client = Client(probe, own(probe))
     probe.moved()
     return client
 
@@ -129,7 +151,7 @@ def _ping(probe: Probe) -> None:
         line = probe.await_line(r"\+QMTPING: .*", probe.seconds(60) + 5)
     finally:
         probe.bench_broker.behave()
-    want("fields", ("0", "1"), fields(line, "+QMTPING", 2))
+    want("fields", (str(own(probe)), "1"), fields(line, "+QMTPING", 2))
 
 
 def _ping_closed(probe: Probe) -> None:
@@ -147,7 +169,7 @@ def _ping_close(probe: Probe) -> None:
         line = probe.await_line(r"\+QMTCLOSE: .*", probe.seconds(60) + 5)
     finally:
         probe.bench_broker.behave()
-    want("fields", ("0", "0"), fields(line, "+QMTCLOSE", 2))
+    want("fields", (str(own(probe)), "0"), fields(line, "+QMTCLOSE", 2))
 
 
 class UrcShape(Behaviours):
@@ -202,4 +224,40 @@ class UrcShape(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        topic = f"conformance/{TOPIC}"
+        yield from self.broken(
+            document,
+            *("a received message has a field more", "direct", "direct-length"),
+            faults=(f"reworded:from='{topic}\"',to='{topic}\",7'",),
+        )
+        yield from self.broken(
+            document,
+            *("a received message of QoS 1 comes without its msgid", "msgid"),
+            faults=(f"packet_changed:field=publish.qos,value=0,direction=in,topic={topic}",),
+        )
+        yield from self.broken(
+            document,
+            *("the payload comes without quotation marks", "quoted"),
+            faults=(f"reworded:from='{topic}\",\"hello\"',to='{topic}\",hello'",),
+        )
+        if document.clients > 1:
+            yield from self.broken(
+                document,
+                *("of a stored message one field more is said", "stored", "stored-length"),
+                faults=("reworded:from='+QMTRECV: 4,1',to='+QMTRECV: 4,1,9'",),
+            )
+            yield from self.broken(
+                document,
+                *("a lost connection is told with a field more", "lost"),
+                faults=("reworded:from='+QMTSTAT: 3,',to='+QMTSTAT: 3,7,'",),
+            )
+            yield from self.broken(
+                document,
+                *("an unanswered heartbeat is told with a field more", "failed"),
+                faults=("reworded:from='+QMTPING: 3,',to='+QMTPING: 3,7,'",),
+            )
+        yield from self.broken(
+            document,
+            *("+QMTCLOSE does not follow +QMTPING", "followed"),
+            differs='[urcs."+QMTPING"]\nfollowed_by = []\n',
+        )

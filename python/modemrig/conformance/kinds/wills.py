@@ -151,4 +151,10 @@ class WillOfAClient(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield from ()
+        yield from self.broken(
+            document,
+            "the will is forgotten",
+            *("lost", "closed", "kept", "topic", "message", "qos-0", "qos-1", "qos-2", "retain-0", "retain-1", "bytes"),
+            *("qos", "retain"),
+            quirks=("will_forgotten",),
+        )

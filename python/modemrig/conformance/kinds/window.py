@@ -129,8 +129,10 @@ class Window(Behaviours):
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        if not document.is_qmt:
-            return
-        smaller, larger = document.limits["window"] - 1, document.limits["window"] + 1
-        yield Breakage("the window is one smaller", self.ids(document, "full"), f"[limits]\nwindow = {smaller}\n")
-        yield Breakage("the window is one larger", self.ids(document, "beyond"), f"[limits]\nwindow = {larger}\n")
+        size = document.limits.get("window", 0)
+        yield from self.broken(
+            *(document, "the window is one smaller", "full"), differs=f"[limits]\nwindow = {size - 1}\n"
+        )
+        yield from self.broken(
+            *(document, "the window is one larger", "beyond"), differs=f"[limits]\nwindow = {size + 1}\n"
+        )
