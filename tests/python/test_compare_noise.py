@@ -84,7 +84,7 @@ def careless(samples: list[Pairs]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("time", "slower"), [(line_speed, 0.008), (line_speed, 0.5), (real_module, 0.015), (network, 6.0)]
+    ("time", "slower"), [(line_speed, 0.008), (line_speed, 0.5), (real_module, 0.025), (network, 6.0)]
 )
 def test_a_clear_move_is_found_of_a_command_with_enough_pairs(time: Callable[[random.Random], float], slower: float):
     for seed in range(25):
@@ -101,6 +101,17 @@ def test_a_busier_computer_is_no_slower_module():
     judged = judge(pairs)
     assert all((each.chance or 0) < FALSE_ALARMS / len(COMMANDS) for each in judged[ENOUGH:]), "it would be proven"
     assert not any(each.moved for each in judged)
+
+
+def test_a_busy_computer_scatters_and_a_slower_module_does_not():
+    draw = random.Random(3)
+    before = tuple(draw.uniform(0.0002, 0.0008) for _ in range(60))
+    scattered = tuple(time + draw.expovariate(1 / 0.012) for time in before)
+    (judged,) = judge([Pairs(before, scattered)])
+    assert judged.moved == 0
+    assert judged.chance is not None
+    assert judged.chance < 1e-10, "it would be proven"
+    assert judge([Pairs(before, tuple(time + 0.008 for time in before))])[0].moved == 1
 
 
 def test_a_tenth_of_seconds_is_no_move():

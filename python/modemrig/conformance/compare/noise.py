@@ -18,12 +18,29 @@ from dataclasses import dataclass
 from itertools import count
 from statistics import median
 
-__all__ = ["FALSE_ALARMS", "LEAST_S", "LEAST_SHARE", "Judged", "Pairs", "fewest_pairs", "judge", "sign_test"]
+__all__ = [
+    "BUSY_S",
+    "FALSE_ALARMS",
+    "LEAST_S",
+    "LEAST_SCATTERS",
+    "LEAST_SHARE",
+    "Judged",
+    "Pairs",
+    "fewest_pairs",
+    "judge",
+    "sign_test",
+]
 
 FALSE_ALARMS = 0.01
 """How likely any command at all is reported, in a comparison of two runs in which none changed; at most."""
 LEAST_S = 0.005
 """Seconds. A smaller move is the computer's or the adapter's: a scheduler's slice is milliseconds; a whole run shares it."""
+LEAST_SCATTERS = 3
+"""Times the scatter of the differences (their median absolute deviation). A module that became slower moves all pairs alike;
+a busy computer delays some and not others, and moves the median by about one scatter (0.7 to 1.5 were measured)."""
+BUSY_S = 0.02
+"""Seconds. A greater move need not be that clean: beside a busy process on each core, the same virtual modules moved by up to 8 ms,
+and common USB adapters hold bytes back for up to 16 ms."""
 LEAST_SHARE = 0.2
 """Of the time before. What took seconds wavers by more than :data:`LEAST_S`; a fifth is what an operator would notice."""
 
@@ -40,12 +57,18 @@ class Pairs:
     @property
     def moved_s(self) -> float:
         """By how much the typical pair moved: the median of the differences, above zero if slower."""
-        return median(after - before for before, after in zip(self.before_s, self.after_s, strict=True))
+        return median(self._differences_s)
 
     @property
     def is_big(self) -> bool:
         """Whether the typical pair moved by more than noise of a bench does."""
-        return abs(self.moved_s) > max(LEAST_S, LEAST_SHARE * median(self.before_s))
+        scatter_s = median(abs(each - self.moved_s) for each in self._differences_s)
+        bench_s = min(BUSY_S, max(LEAST_S, LEAST_SCATTERS * scatter_s))
+        return abs(self.moved_s) > max(bench_s, LEAST_SHARE * median(self.before_s))
+
+    @property
+    def _differences_s(self) -> list[float]:
+        return [after - before for before, after in zip(self.before_s, self.after_s, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from modemrig.conformance.compare.comparison import Comparison, VerdictChange
-from modemrig.conformance.compare.noise import FALSE_ALARMS, LEAST_S, LEAST_SHARE, fewest_pairs
+from modemrig.conformance.compare.noise import BUSY_S, FALSE_ALARMS, LEAST_S, LEAST_SCATTERS, LEAST_SHARE, fewest_pairs
 from modemrig.conformance.compare.terminal import headline
 from modemrig.conformance.report.times import Axis
 from modemrig.conformance.report.view import VERDICTS
@@ -53,6 +53,8 @@ def render(comparison: Comparison) -> str:
             judged=sum(1 for timing in times if timing.judged.chance is not None),
             fewest=fewest_pairs([len(timing.pairs.before_s) for timing in times]),
             least_s=LEAST_S,
+            least_scatters=LEAST_SCATTERS,
+            busy_s=BUSY_S,
             least_share=LEAST_SHARE,
             false_alarms=FALSE_ALARMS,
             style=Markup(style),
