@@ -23,7 +23,7 @@ TWIN_SPEED = 60.0
 """Clocks of the twin of a virtual module, on which timers of minutes take seconds."""
 ASK_AGAIN = 3
 """So many times a module may leave a plain AT unanswered before its slot is out."""
-ASK_FOR_S = 2.0
+ASK_FOR_S = 1.0
 
 
 class HeldSlot:
@@ -134,6 +134,7 @@ class HeldSlot:
         else:
             self.trouble = f"the module fell silent: {ASK_AGAIN} times AT without an answer"
             self._trouble_told = True
+            modem.close()  # it would only wait for the answers to what puts it back
         self.close()
 
     def _out(self, fact: Fact, attempt: int) -> Result:

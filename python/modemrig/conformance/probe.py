@@ -29,6 +29,8 @@ from modemrig.virtual import VirtualModule
 OPEN_WITHIN_S = 15.0
 ERRORS = re.compile(r"ERROR|\+CM[ES] ERROR: .*")
 """Final result codes that refuse a command."""
+READ_WITHIN_S = 2.0
+"""A read form answers at once; the maximum of its command is that of connecting."""
 HEARD_WITHIN_S = 10.0
 """How long what the broker sends may take to show as a line, beside what the document says."""
 SETTINGS = re.compile(r'AT\+QMTCFG="(?P<key>[^"]+)",(?P<client>\d+),', re.IGNORECASE)
@@ -332,7 +334,7 @@ class Probe:
         self._moved = False
         self._states.clear()
         if self.document.is_qmt:
-            for line in self._exchange("AT+QMTOPEN?").lines:
+            for line in self._exchange("AT+QMTOPEN?", timeout_s=READ_WITHIN_S).lines:
                 if line.startswith("+QMTOPEN:"):
                     client = split_fields(line.partition(": ")[2])[0]
                     self._exchange(f"AT+QMTDISC={client}")

@@ -184,7 +184,7 @@ class Watch:
             self._progress.close()
         if session.testsfailed > SHOWN_WHOLE:
             self._config.option.tbstyle = "no"  # the summary has a line for each, the report everything
-        if self._folder is not None and self.gathered.results:
+        if self._folder is not None and self._tests and not self._config.option.collectonly:
             from modemrig.conformance.report import write_report
 
             self._written = write_report(self.gathered.to_json(time.monotonic() - self._begun), Path(self._folder))
