@@ -82,9 +82,11 @@ def sample(param: Param) -> str:
     if param.type == "string":
         length = min(max(param.min_len or 0, 8), param.max_len or 8)
         return param.wire(next(iter(param.values), "modemrig"[:length].ljust(length, "x")))
-    if param.default is not None:
-        return param.default
-    return str(param.min) if param.min is not None else next(iter(param.values), "1")
+    if param.min is None or str(param.min) in param.values:
+        return param.default or next(iter(param.values), "1")
+    # Neither end of the range: those are facts of their own.
+    inside = param.default if param.default not in (str(param.min), str(param.max)) else None
+    return inside or str(min(param.min + 1, param.max or param.min + 1))
 
 
 def line(

@@ -115,7 +115,8 @@ class TooFew(Refused):
                 )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        facts = list(self.facts(document))
+        # A setting without a client is none, whatever the document says.
+        facts = [fact for fact in self.facts(document) if not the_way(document, fact).is_keyed]
         yield Breakage("one parameter less will do", frozenset(f.id for f in facts), widened(document, facts))
 
 
@@ -141,11 +142,15 @@ class TooMany(Refused):
             )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        facts = list(self.facts(document))
+        # A group that may be repeated has no end at which one more could stand.
+        facts = [fact for fact in self.facts(document) if not the_way(document, fact).repeat]
         entries: dict[tuple[str, ...], object] = {}
         for fact in facts:
             variant = the_way(document, fact)
             path = ("commands", fact.subject, "variants", variant.key)
+            for condition, allowed in variant.counts_when.items():
+                if max(variant.counts) in allowed:
+                    entries[(*path, "counts_when", condition)] = [*allowed, fact.about["count"]]
             entries[(*path[:2], "params", "surplus")] = {"title": "Not documented.", "type": "int"}
             entries[(*path, "params")] = [*variant.params, "surplus"]
             entries[(*path, "counts")] = [*variant.counts, fact.about["count"]]
@@ -213,6 +218,10 @@ class CountWhen(Refused):
             yield Breakage("a will may be half", frozenset(fact.id for fact in facts), difference(entries))
 
 
+REFUSED_WITHIN_S = 5.0
+"""Longest wait for a refusal where a module that takes the line would wait for an acknowledgement that cannot come."""
+
+
 class Forbidden(Refused):
     """Values that exclude each other are refused together."""
 
@@ -229,7 +238,7 @@ class Forbidden(Refused):
                     variant,
                     ("-".join(combination), self.name),
                     statement=f"{command.name} is refused with {' and '.join(combination)}",
-                    about=written(command, variant, values),
+                    about=written(command, variant, values) | {"within_s": REFUSED_WITHIN_S},
                 )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:

@@ -51,11 +51,16 @@ class Lines(Kind):
         """Write the line where the module takes such lines."""
         command = probe.document.command(fact.about["command"])
         assert command is not None
+        ready(probe, command, command.variant(fact.about["variant"]), fact.about.get("client", 0))
+        return self.ask_now(probe, fact)
+
+    @staticmethod
+    def ask_now(probe: Probe, fact: Fact) -> Answer:
+        """Write the line."""
         client = fact.about.get("client", 0)
-        ready(probe, command, command.variant(fact.about["variant"]), client)
         line, typed = probe.fill(fact.about["line"], client), fact.about["typed"]
         try:
-            return probe.ask(line, typed)
+            return probe.ask(line, typed, fact.about.get("within_s"))
         except BadValue:
             # Of a damaged line the host may think otherwise whether a prompt comes; nothing was written.
             return probe.ask(line, b"x" * TYPED_LENGTH if typed is None else None)
@@ -81,7 +86,15 @@ class Refused(Lines):
     """The line is refused, without a prompt."""
 
     def check(self, probe: Probe, fact: Fact) -> None:
-        answer = self.ask(probe, fact)
+        self.refused(probe, self.ask(probe, fact))
+
+    @staticmethod
+    def refused(probe: Probe, answer: Answer) -> None:
+        """The answer refuses a line.
+
+        Raises:
+            Differs: it does not.
+        """
         if not (answer.is_refused or is_wrong(probe.document, answer)) or ">" in answer.lines:
             raise Differs("ERROR", answer.shown())
 

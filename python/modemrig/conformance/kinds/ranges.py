@@ -5,6 +5,7 @@ Ends of a range that are enumerated as well are facts of ``values``.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
@@ -12,7 +13,8 @@ from modemrig.conformance.document import CLIENT_PARAMS, Command, Document, Para
 from modemrig.conformance.facts import Fact
 from modemrig.conformance.kinds.kind import Breakage, difference
 from modemrig.conformance.kinds.lines import Refused, Taken, written_params
-from modemrig.conformance.samples import written
+from modemrig.conformance.probe import Blocked, Probe
+from modemrig.conformance.samples import STANDS_IN, ready, written
 
 
 def ends(document: Document, end: Literal["min", "max"], step: int) -> Iterator[tuple[Command, Variant, Param, int]]:
@@ -97,7 +99,7 @@ class Below(Refused):
             )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        facts = list(self.facts(document))
+        facts = [fact for fact in self.facts(document) if fact.about["param"] not in LOOKED_AT]
         yield Breakage(
             "one below every smallest value is taken", frozenset(f.id for f in facts), moved(facts, "min", 0)
         )
@@ -121,7 +123,7 @@ class Above(Refused):
             )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        facts = list(self.facts(document))
+        facts = [fact for fact in self.facts(document) if fact.about["param"] not in LOOKED_AT]
         yield Breakage("one above every largest value is taken", frozenset(f.id for f in facts), moved(facts, "max", 0))
 
 
@@ -145,12 +147,21 @@ class LargestClient(Taken):
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         facts = list(self.facts(document))
-        if facts:
-            last = {
-                ("commands", fact.subject, "params", fact.about["param"], "max"): fact.about["client"] - 1
-                for fact in facts
-            }
-            yield Breakage("there is a client less", frozenset(fact.id for fact in facts), difference(last))
+        # A client that cannot be opened cannot be connected either, and one that cannot be closed stays open: step by step.
+        steps = {
+            "there is a client less": [fact for fact in facts if STANDS_IN[fact.subject] == "idle"],
+            "one client cannot be connected": [fact for fact in facts if fact.subject == "AT+QMTCONN"],
+            "one client can only be connected": [
+                fact for fact in facts if STANDS_IN[fact.subject] == "connected" and fact.subject != "AT+QMTDISC"
+            ],
+        }
+        for title, chosen in steps.items():
+            if chosen:
+                last = {
+                    ("commands", fact.subject, "params", fact.about["param"], "max"): fact.about["client"] - 1
+                    for fact in chosen
+                }
+                yield Breakage(title, frozenset(fact.id for fact in chosen), difference(last))
 
 
 class UnknownClient(Refused):
@@ -158,6 +169,13 @@ class UnknownClient(Refused):
 
     name = "unknown-client"
     title = "A client with a number above the largest does not exist."
+
+    def check(self, probe: Probe, fact: Fact) -> None:
+        command = probe.document.command(fact.about["command"])
+        assert command is not None
+        with contextlib.suppress(Blocked):  # where there is such a client, it is refused for nothing but its number
+            ready(probe, command, command.variant(fact.about["variant"]), fact.about["value"])
+        self.refused(probe, self.ask_now(probe, fact))
 
     def facts(self, document: Document) -> Iterator[Fact]:
         for command, variant, param in written_params(document, "int"):
@@ -180,3 +198,5 @@ class UnknownClient(Refused):
 
 COMMON = ("pkt_timeout", "retry_times", "recv_id", "msgid", "port")
 """Parameters whose smallest value other facts use."""
+LOOKED_AT = ("port", "msgid", "qos")
+"""Parameters that a virtual module cannot take beyond their range, whatever its document says."""
