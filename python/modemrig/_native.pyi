@@ -34,6 +34,7 @@ __all__ = [
     "VirtualModule",
     "__version__",
     "catalogue_json",
+    "check_differs",
     "check_fault",
     "cover",
     "decode_line",
@@ -379,6 +380,9 @@ def cover(line: str) -> str:
 
 def faults() -> list[tuple[str, str, list[tuple[str, str, str, str | None]]]]:
     """Name, title and parameters of each fault; of a parameter name, title, what it may be, default."""
+
+def check_differs(dialect: str, difference: str) -> None:
+    """Brief. Raises what ``VirtualModule`` would."""
 
 def check_fault(dialect: str, fault: str) -> None:
     """Brief. Raises what ``VirtualModule`` would."""

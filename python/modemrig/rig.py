@@ -244,6 +244,11 @@ class _Reader:
         differs = get("differs", str)
         if differs and not port.startswith(VIRTUAL):
             raise fail("differs", f"{port} is a real port; only a virtual module differs on demand")
+        if differs:
+            try:
+                _native.check_differs(named, differs)
+            except CallerError as error:
+                raise fail("differs", str(error)) from None
         quirks, faults = get("quirks", list, []), get("faults", list, [])
         for key, values in (("quirks", quirks), ("faults", faults)):
             if not all(isinstance(value, str) for value in values):

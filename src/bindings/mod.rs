@@ -61,6 +61,8 @@ mod _native {
     #[pymodule_export]
     use crate::bindings::virtual_module::NativeVirtualModule;
     #[pymodule_export]
+    use crate::bindings::virtual_module::check_differs;
+    #[pymodule_export]
     use crate::bindings::virtual_module::check_fault;
     #[pymodule_export]
     use crate::bindings::virtual_module::faults;

@@ -24,6 +24,7 @@ use crate::virtual_module::Registration;
 use crate::virtual_module::Sim;
 use crate::virtual_module::VirtualModule;
 use crate::virtual_module::VirtualOptions;
+use crate::virtual_module::differing_dialect;
 use crate::virtual_module::faults::ParamRow;
 use crate::virtual_module::faults::check;
 
@@ -203,6 +204,12 @@ pub fn faults() -> Vec<FaultInfo> {
 #[pyfunction]
 pub fn check_fault(py: Python<'_>, dialect: &str, fault: &str) -> PyResult<()> {
     wait::brief(py, || check(dialect, fault))
+}
+
+/// Says what is wrong with a difference, if anything is, for modules of a dialect.
+#[pyfunction]
+pub fn check_differs(py: Python<'_>, dialect: &str, difference: &str) -> PyResult<()> {
+    wait::brief(py, || differing_dialect(dialect, Some(difference)).map(drop))
 }
 
 /// Name and title of each quirk.

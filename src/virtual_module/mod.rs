@@ -151,7 +151,7 @@ pub struct BrokerAddress {
 }
 
 /// The dialect of this name, but for a difference. Each one is kept for good, once: whatever describes a module refers to it.
-fn differing_dialect(id: &str, difference: Option<&str>) -> Result<&'static Dialect, Error> {
+pub(crate) fn differing_dialect(id: &str, difference: Option<&str>) -> Result<&'static Dialect, Error> {
     static KEPT: Mutex<BTreeMap<(String, String), &'static Dialect>> = Mutex::new(BTreeMap::new());
     let plain = dialect(id)?;
     let Some(text) = difference.filter(|text| !text.trim().is_empty()) else { return Ok(plain) };

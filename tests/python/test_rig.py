@@ -78,6 +78,12 @@ def test_a_broker_on_the_command_line_wins(tmp_path: Path, monkeypatch: pytest.M
         ('[[slot]]\nname="s"\nport="virtual:sim7028"\nimei="12"', 4, ["slot.imei", "15 digits"]),
         ('[[slot]]\nname="s"\nport="/dev/ttyS0"\nquirks=["x"]', 4, ["slot.quirks", "real port"]),
         ('[[slot]]\nname="s"\nport="/dev/ttyS0"\nfaults=["no_answer"]', 4, ["slot.faults", "real port"]),
+        ('[[slot]]\nname="s"\nport="/dev/ttyS0"\ndiffers="clients = 2"', 4, ["slot.differs", "real port"]),
+        (
+            '[[slot]]\nname="s"\nport="virtual:sim7028"\ndiffers="client = 2"',
+            4,
+            ["slot.differs", "differs.toml, line 1", "unknown field `client`"],
+        ),
         ('[[slot]]\nname="s"\nport="virtual:sim7028"\nfaults=["x"]', 4, ["slot.faults", "no fault", "no_answer"]),
         (
             '[[slot]]\nname="s"\nport="virtual:sim7028"\nfaults=["no_answer:command=AT+QMTPUB"]',
