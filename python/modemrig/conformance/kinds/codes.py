@@ -55,6 +55,17 @@ def rows(document: Document) -> Iterator[Row]:
                     yield Row(f"{urc.name} {param.name}", code, meaning, urc.section)
 
 
+def foreign_tables(document: Document) -> dict[str, tuple[Row, str]]:
+    """Tables that are copied from another document and of which nothing here says a word: the first row and the reason."""
+    found: dict[str, tuple[Row, str]] = {}
+    for table in {row.table for row in rows(document)}:
+        of_table = [row for row in rows(document) if row.table == table]
+        reasons = {document.unreachable.get((row.table, row.code)) for row in of_table}
+        if len(of_table) > 1 and len(reasons) == 1 and (why := reasons.pop()) is not None:
+            found[table] = of_table[0], why
+    return found
+
+
 def pattern(document: Document, row: Row) -> str:
     """A regular expression for the lines that carry a code."""
     name, param = row.table.split(" ", 1)
@@ -88,7 +99,13 @@ class Codes(Kind):
     title = "Each result code and error code comes when its cause is there."
 
     def facts(self, document: Document) -> Iterator[Fact]:
+        foreign = foreign_tables(document)
+        for table, (row, why) in foreign.items():
+            number, statement = fact_id(document.id, row.section, *row.words), f"{table} has numbers of its own"
+            yield Fact(number, self.name, row.subject, statement, unchecked=Unchecked("elsewhere", why))
         for row in rows(document):
+            if row.table in foreign:
+                continue
             where = (document.id, row.section, *row.words, row.code)
             quoted = f"{' '.join(row.words)} {row.code} says that {row.meaning}"
             ways = [
