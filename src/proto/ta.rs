@@ -52,7 +52,7 @@ pub enum PayloadEnd {
 /// What the host did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaEvent {
-    /// A command line: what follows `AT`, without CR. It was echoed as it came. The session is busy until
+    /// A command line as it came, `AT` or `at` and all, without CR. It was echoed as it came. The session is busy until
     /// `reply_final`.
     CommandLine(Vec<u8>),
     /// The input asked for with `expect_payload`.
@@ -434,7 +434,7 @@ impl TaSession {
         }
         self.in_reply = false;
         self.mode = Mode::Busy;
-        self.events.push_back(TaEvent::CommandLine(line[2..].to_vec()));
+        self.events.push_back(TaEvent::CommandLine(line.to_vec()));
     }
 
     fn payload_byte(&mut self, byte: u8) {

@@ -11,7 +11,7 @@ fn events(ta: &mut TaSession) -> Vec<TaEvent> {
 }
 
 fn line(text: &[u8]) -> TaEvent {
-    TaEvent::CommandLine(text.to_vec())
+    TaEvent::CommandLine([b"AT", text].concat())
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn a_command_line_comes_in_pieces_in_either_case_with_either_end() {
     for piece in [&b"\r\na"[..], b"t+c", b"sq", b"\r", b"\n"] {
         ta.receive(piece, now);
     }
-    assert_eq!(vec![line(b"+csq")], events(&mut ta));
+    assert_eq!(vec![TaEvent::CommandLine(b"at+csq".to_vec())], events(&mut ta));
     assert_eq!(Some(b"at+csq\r".to_vec()), ta.poll_transmit());
     ta.reply_line(b"+CSQ: 21,99");
     ta.reply_final(&FinalResult::Ok, now);

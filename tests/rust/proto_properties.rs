@@ -300,7 +300,7 @@ fn what_the_host_end_publishes_is_what_the_module_end_gets() {
         // The module end learns from the first lines that this host ends them with CR alone.
         ta.receive(b"AT\rAT\r", now);
         for _ in 0..2 {
-            assert_eq!(Some(TaEvent::CommandLine(Vec::new())), ta.poll_event());
+            assert_eq!(Some(TaEvent::CommandLine(b"AT".to_vec())), ta.poll_event());
             ta.reply_final(&FinalResult::Ok, now);
         }
         ta.poll_transmit();

@@ -168,7 +168,7 @@ impl Module {
         self.ta.receive(bytes, now);
         while let Some(event) = self.ta.poll_event() {
             match event {
-                TaEvent::CommandLine(line) => self.command(&line, now),
+                TaEvent::CommandLine(line) => self.command(&line[2..], now),
                 TaEvent::Payload(bytes) => self.end(format!("<{}>", bytes.escape_ascii()), now),
                 TaEvent::PayloadCancelled => self.end("cancelled".to_string(), now),
                 TaEvent::PayloadTimedOut => panic!("nobody set a deadline"),

@@ -289,7 +289,8 @@ impl Module {
         }
     }
 
-    fn command_line(&mut self, line: &[u8]) {
+    fn command_line(&mut self, typed: &[u8]) {
+        let line = &typed[2.min(typed.len())..];
         self.device.replies.begin();
         // What is said from here on, behind the echo, answers this line.
         self.speak();
@@ -298,7 +299,7 @@ impl Module {
         let is_unknown = self.device.quirks.has("upper_case_only") && name.starts_with(b"+") && is_small(name);
         let parsed = command_line::parse(line).filter(|_| !is_unknown);
         let names = parsed.iter().flatten().map(|command| self.name_of(command).to_owned());
-        self.line.begin(Asked { commands: names.collect(), line: [b"AT", line].concat() });
+        self.line.begin(Asked { commands: names.collect(), line: typed.to_vec() });
         let limits = &self.device.dialect.limits;
         let too_long = limits.line_len.is_some_and(|most| line.len() > most as usize);
         match parsed {

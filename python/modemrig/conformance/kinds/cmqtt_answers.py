@@ -72,11 +72,14 @@ class ServiceResult(Kind):
             yield Breakage(
                 "every late result comes twice",
                 frozenset(fact.id for fact in results),
-                faults=tuple(
-                    f"doubled:text='{fact.about['expected'][-1].format(client=0)}',line='{fact.subject}'"
-                    for fact in results
-                ),
+                faults=tuple(_doubled(fact) for fact in results),
             )
+
+
+def _doubled(fact: Fact) -> str:
+    """The fault that has its late result come twice."""
+    written = fact.about["line"].partition("=")
+    return f"doubled:text='{fact.about['expected'][-1].format(client=0)}',line='{written[0]}{written[1]}'"
 
 
 def _alike(answer: Answer, expected: list[str]) -> bool:

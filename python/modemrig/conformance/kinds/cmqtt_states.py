@@ -290,12 +290,12 @@ class ServiceState(ServiceKind):
             "a client that is disconnected is shown as connected",
             "+CMQTTDISC: 0,1",
             "+CMQTTDISC: 0,0",
-            "AT+CMQTTDISC?",
+            "at+CMQTTDISC?",
             f"{DISCONNECT} state-disconnected",
             "+CMQTTCONNLOST state-disconnected",
             f"{CONNECT} failure-leaves-client",
         )
-        yield broken("another keep-alive is shown", ",77,1", ",78,1", "AT+CMQTTCONNECT?", f"{CONNECT} shown")
-        yield broken("a client over TLS is shown as one over TCP", '",1', '",0', "AT+CMQTTACCQ?", f"{ACQUIRE} shown")
+        yield broken("another keep-alive is shown", ",77,1", ",78,1", "at+CMQTTCONNECT?", f"{CONNECT} shown")
+        yield broken("a client over TLS is shown as one over TCP", '",1', '",0', "at+CMQTTACCQ?", f"{ACQUIRE} shown")
         subscriptions = ("AT+CMQTTSUB shown", "AT+CMQTTUNSUB not-shown")
-        yield broken("a subscription is not shown", "state/second", "elsewhere", "AT+CMQTTSUB?", *subscriptions)
+        yield broken("a subscription is not shown", "state/second", "elsewhere", "at+CMQTTSUB?", *subscriptions)

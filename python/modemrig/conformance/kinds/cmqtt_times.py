@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.cases import Table
-from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
+from modemrig.conformance.kinds.cmqtt import Service, ServiceKind, small
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.probe import HEARD_WITHIN_S, Differs, Probe
 from modemrig.conformance.samples import line, ready, typed
@@ -53,8 +53,7 @@ class ServiceResponse(Kind):
         assert command is not None
         ready(probe, command)
         probe.moved()
-        # Written with a small "at", as documents allow, so that a module can be broken for these lines alone.
-        answer = probe.ask("at" + probe.fill(fact.about["line"]).removeprefix("AT"), fact.about["typed"])
+        answer = probe.ask(small(probe.fill(fact.about["line"])), fact.about["typed"])
         if answer.was_given_up or answer.response_s > fact.about["within_s"]:
             raise Differs(f"at most {fact.about['within_s']:g} s", f"{answer.response_s:.3f} s\n{answer.shown()}")
 
@@ -63,7 +62,8 @@ class ServiceResponse(Kind):
         if facts:
             late = round(max(fact.about["within_s"] for fact in facts) * 1000) + LATE_MS
             ids = frozenset(fact.id for fact in facts)
-            yield Breakage("answers come too late", ids, faults=(f"late_answer:ms={late},line=at+",))
+            faults = tuple(f"late_answer:ms={late},line={small(fact.subject)}" for fact in facts)
+            yield Breakage("answers come too late", ids, faults=faults)
 
 
 TIMES = Table("cmqtt")

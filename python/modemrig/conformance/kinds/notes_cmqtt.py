@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modemrig.conformance.facts import Unchecked
+from modemrig.conformance.kinds.cmqtt import small
 from modemrig.conformance.kinds.note import Broken, Checked, Row, Said
 from modemrig.conformance.probe import Differs, Probe
 
@@ -17,12 +18,12 @@ SECOND_SHOWN = "The example prints a second client the module does not have."
 def _no_second_client(probe: Probe) -> None:
     probe.reach("acquired")
     probe.moved()
-    probe.refuse("at+CMQTTREL=1")
+    probe.refuse(small("AT+CMQTTREL=1"))
 
 
 def _one_client_shown(probe: Probe) -> None:
     probe.reach("acquired")
-    answer = probe.ask("at+CMQTTCFG?")
+    answer = probe.ask(small("AT+CMQTTCFG?"))
     shown = [line for line in answer.lines if line.startswith("+CMQTTCFG:")]
     if len(shown) != 1:
         raise Differs("+CMQTTCFG: 0,<checkutf8_flag>,<optimeout_val>\nOK", answer.shown())
@@ -90,7 +91,6 @@ NOTES: dict[str, Row] = {
     SECOND_SHOWN: Checked(_one_client_shown),
 }
 
-# The checks write their lines with a small "at", as documents allow, so that a module can be broken for these alone.
 BROKEN = (
     Broken(
         "there is a second client",
