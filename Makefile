@@ -13,8 +13,10 @@ MAKEFLAGS += --no-print-directory
 BROKER ?=
 # virtual: one virtual slot per document. Or virtual:<dialect>, or a rig file.
 RIG ?= virtual
-# Further words for pytest (make hil, make test) or for the benchmarks (make bench).
+# Further words for pytest (make hil, make test), for the benchmarks (make bench) or the conformance suite (make conformance).
 ARGS ?=
+# Where make conformance writes report.html and results.json. Empty: nowhere.
+REPORT ?=
 PYTHON ?= python3
 
 COMMA := ,
@@ -31,14 +33,20 @@ help: ## this list
 	@echo "modemrig: make TARGET"
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 	@echo
-	@echo "  BROKER=bench|mosquitto|host:port   which broker 'make hil' uses (now: $(or $(BROKER),what the rig says; bench if virtual))"
+	@echo "  BROKER=bench|mosquitto|host:port   which broker the suites use (now: $(or $(BROKER),what the rig says; bench if virtual))"
 	@echo "  RIG=virtual|virtual:ID|FILE        which rig (now: $(RIG))"
-	@echo "  ARGS='-k 5.1 -x'                   further arguments for pytest or the benchmarks"
+	@echo "  ARGS='-k 5.1 -x'                   further arguments for pytest, the benchmarks, or 'modemrig conformance'"
+	@echo "  REPORT=out                         where 'make conformance' writes its report"
 
 .PHONY: hil
 hil: $(STAMP)-package ## run the hardware-in-the-loop suite on RIG with BROKER
 	@echo "==> hardware-in-the-loop suite: rig $(RIG)$(if $(BROKER),$(COMMA) broker $(BROKER))"
 	@$(BIN)/modemrig hil --rig '$(RIG)' $(if $(BROKER),--broker '$(BROKER)') -- $(ARGS)
+
+.PHONY: conformance
+conformance: $(STAMP)-package ## hold every module on RIG against its document, fact by fact
+	@echo "==> conformance suite: rig $(RIG)$(if $(BROKER),$(COMMA) broker $(BROKER))"
+	@$(BIN)/modemrig conformance --rig '$(RIG)' $(if $(BROKER),--broker '$(BROKER)') $(if $(REPORT),--report '$(REPORT)') $(ARGS)
 
 .PHONY: test
 test: test-rust test-python ## run all Rust and Python tests
