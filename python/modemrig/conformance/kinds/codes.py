@@ -19,7 +19,25 @@ from modemrig.conformance.probe import Probe
 
 WAYS = {**codes_qmt.WAYS, **codes_cmqtt.WAYS}
 SOON_S = 5.0
-"""How long a line may take that no timer delays."""
+"""How long a line may take that no timer delays, on a network."""
+SOON_HERE_S = 2.0
+"""The same where network and module are in this process."""
+MARK = {"qmt": "codes", "cmqtt": ",61"}
+"""What only command lines of these ways have; a broken module knows them by it."""
+EVERYWHERE, NOWHERE = "", "nowhere"
+MARKS = {
+    **dict.fromkeys(
+        (
+            *("open_given_up", "open_unanswered", "open_without_certificate", "open_without_tls", "open_without_pdp"),
+            *("open_refused", "open_without_network", "disc_unsent"),
+        ),
+        EVERYWHERE,
+    ),
+    **dict.fromkeys(("open_done", "open_twice", "open_connected", "close_done", "disc_done"), NOWHERE),
+    **dict.fromkeys(("sim_start", "sim_connected_release", "sim_unacquired", "sim_unreleased"), NOWHERE),
+    "sim_used": "codes",
+}
+"""Ways whose last line has nothing of its own: nobody else sees the code, or others do and it is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +151,30 @@ class Codes(Kind):
         way = WAYS[fact.about["way"]]
         probe.reach("idle")
         with contextlib.ExitStack() as owned:
-            since = probe.now()
-            way.script(Scene(probe, owned))
-            probe.await_line(fact.about["pattern"], SOON_S + probe.seconds(way.timer_s), since)
+            scene = Scene(probe, owned)
+            way.script(scene)
+            soon = SOON_HERE_S if probe.place.slot.is_virtual else SOON_S
+            probe.await_line(fact.about["pattern"], soon + probe.seconds(way.timer_s), scene.since)
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         facts = [fact for fact in self.facts(document) if fact.unchecked is None]
-        broken = [fact for fact in facts if WAYS[fact.about["way"]].mark]
-        faults = dict.fromkeys(
-            f"reworded:from='{text}',to='{text}9',line='{mark}'"
-            for fact in broken
+        broken = {fact.id: fact.about for fact in facts if _mark(document, fact) != NOWHERE}
+        rewords = {
+            (text, _mark(document, fact))
+            for fact in facts
+            if fact.id in broken
             for text in _texts(document, fact.about["row"])
-            for mark in (WAYS[fact.about["way"]].mark,)
+        }
+        # The longest first: a short one is the beginning of a long one.
+        faults = tuple(
+            f"reworded:from='{text}',to='{text}9'" + (f",line='{mark}'" if mark else "")
+            for text, mark in sorted(rewords, key=lambda each: (-len(each[0]), each))
         )
-        yield Breakage("every code is another", frozenset(fact.id for fact in broken), faults=tuple(faults))
+        yield Breakage("every code is another", frozenset(broken), faults=faults)
+
+
+def _mark(document: Document, fact: Fact) -> str:
+    return MARKS.get(fact.about["way"], MARK[document.family])
 
 
 def _texts(document: Document, row: Row) -> Iterator[str]:

@@ -20,6 +20,7 @@ def acquired(scene: Scene, server_type: int = 0) -> Scene:
 
 def joined(scene: Scene, host: str | None = None, port: int | None = None, login: str | None = None) -> Scene:
     """Connect an acquired client."""
+    scene.since = scene.probe.now()
     address = f"tcp://{host or scene.broker.host}:{port or scene.broker.port}"
     scene.say(f'AT+CMQTTCONNECT=0,"{address}",61,1{scene.login if login is None else login}')
     return scene

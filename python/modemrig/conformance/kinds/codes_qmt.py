@@ -184,7 +184,7 @@ WAYS: dict[str, Way] = {
     ),
     "open_given_up": Way(given_up, CONTROL, "decided", "the client is closed meanwhile"),
     "open_done": Way(lambda s: opened(s), said="the broker takes the connection"),
-    "open_nonsense": Way(lambda s: opened(s, "no host"), basis="decided", said="no host is called so"),
+    "open_nonsense": Way(lambda s: opened(s, "codes here"), basis="decided", said="no host is called so"),
     "open_twice": Way(lambda s: opened(s.reach("opened")), said="the client is open"),
     "open_connected": Way(lambda s: opened(s.reach("connected")), said="the client is connected"),
     "open_without_pdp": Way(lambda s: opened(s.around(pdp=False)), AROUND, said="the network gives none"),

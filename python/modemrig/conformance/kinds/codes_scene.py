@@ -22,7 +22,9 @@ NOBODY = "codes.invalid"
 NONSENSE = b"\xff" * 5
 """No packet of MQTT: the length of it never ends."""
 CONNACK = b"\x20\x02\x00\x00"
-NOT_UTF8 = b"\xff\xfe"
+LENGTH = 61
+"""Of topics and other texts; a number that tells their lines from others'."""
+NOT_UTF8 = b"\xff" * LENGTH
 AT_ONCE_S = 0.4
 """How long to wait for the answer to a line whose late result is not to come yet."""
 LATE_S = 1.0
@@ -100,7 +102,9 @@ class Scene:
         self.broker = probe.broker
         self.name = f"{probe.place.prefix}codes"
         """The client id: another than elsewhere, so that a transcript tells whose line it is."""
-        self.topic = probe.topic("codes")
+        self.topic = probe.topic("codes").ljust(LENGTH, "s")
+        self.since = probe.now()
+        """From when on the code counts; before, others may come that are the same."""
         self.owned = owned
 
     # -- lines ---------------------------------------------------------------------------------------------------------

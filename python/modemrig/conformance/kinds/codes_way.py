@@ -22,5 +22,3 @@ class Way:
     """The longest documented wait on this way, in seconds."""
     only: Callable[[Document], bool] = lambda _: True
     """Which documents it leads anywhere in."""
-    mark: str = "codes"
-    """What only command lines of this way have: how a broken module knows it; empty where it has nothing of its own."""
