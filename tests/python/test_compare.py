@@ -156,6 +156,19 @@ def test_lines_are_compared_with_the_same_line_where_one_run_sent_more(b: dict[s
     assert change.after == ("+CME ERROR: 50",)
 
 
+def test_a_line_that_was_repeated_until_the_module_answered_is_one_line(b: dict[str, Any]):
+    a = copy.deepcopy(RAW)
+    fact = checks(RAW, "documented", "conforms")[0]["fact"]
+    said = {"sent": "AT", "typed": None, "answer": ["OK"], "response_s": 0.001, "max_response_s": 0.3}
+    silent = {**said, "answer": [], "max_response_s": None}
+    for raw, exchanges in ((a, [silent, said]), (b, [silent, silent, silent, said])):
+        next(row for row in raw["results"] if (row["fact"], row["slot"]) == (fact, SLOT))["exchanges"] = exchanges
+    assert changed(b, a).answers == ()
+    next(row for row in b["results"] if (row["fact"], row["slot"]) == (fact, SLOT))["exchanges"] = [silent, silent]
+    assert [(change.before, change.after) for change in changed(b, a).answers] == [(("OK",), ())]
+    assert "now       (no answer)" in told(changed(b, a))
+
+
 def test_a_module_s_own_number_and_firmware_are_no_changed_answer(b: dict[str, Any]):
     a = copy.deepcopy(RAW)
     fact = checks(RAW, "documented", "conforms")[0]["fact"]

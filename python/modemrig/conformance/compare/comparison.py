@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import zip_longest
 from typing import Literal
 
 from modemrig.conformance.compare.noise import Judged, Pairs, judge
@@ -331,7 +332,17 @@ class _Exchanges:
         )
 
 
+def _answered(exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Without the tries of a wait: lines that got no answer and were sent again at once, as to a module that starts."""
+    return [
+        each
+        for each, then in zip_longest(exchanges, exchanges[1:])
+        if each.answer or then is None or (each.sent, each.typed) != (then.sent, then.typed)
+    ]
+
+
 def _same_lines(one: Sequence[Exchange], other: Sequence[Exchange]) -> Iterator[tuple[Exchange, Exchange]]:
+    one, other = _answered(one), _answered(other)
     left, right = [(each.sent, each.typed) for each in one], [(each.sent, each.typed) for each in other]
     if left == right:
         yield from zip(one, other, strict=True)

@@ -39,7 +39,7 @@ LEAST_SCATTERS = 3
 """Times the scatter of the differences (their median absolute deviation). A module that became slower moves all pairs alike;
 a busy computer delays some and not others, and moves the median by about one scatter (0.7 to 1.5 were measured)."""
 BUSY_S = 0.02
-"""Seconds. A greater move need not be that clean: beside a busy process on each core the same virtual modules moved by 8 ms,
+"""Seconds. A greater move need not be that clean: beside three busy processes a core the same virtual modules moved by 13 ms,
 and common USB adapters hold bytes back for up to 16 ms."""
 LEAST_SHARE = 0.2
 """Of the time before. What took seconds wavers by more than :data:`LEAST_S`; a fifth is what an operator would notice."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modemrig.conformance.compare.comparison import Comparison, VerdictChange
 from modemrig.conformance.compare.noise import BUSY_S, FALSE_ALARMS, LEAST_S, LEAST_SCATTERS, LEAST_SHARE, fewest_pairs
-from modemrig.conformance.compare.terminal import headline
+from modemrig.conformance.compare.terminal import SILENCE, headline
 from modemrig.conformance.report.times import Axis
 from modemrig.conformance.report.view import VERDICTS
 from modemrig.conformance.report.write import TEMPLATE, engine, replace
@@ -45,6 +45,7 @@ def render(comparison: Comparison) -> str:
             runs=[("Before", comparison.a), ("Now", comparison.b)],
             headline=headline(comparison),
             verdicts=VERDICTS,
+            silence=SILENCE,
             observed=seen,
             checked=made,
             axis=Axis(row for timing in times for row in (timing.before, timing.after)),

@@ -15,8 +15,11 @@ __all__ = ["headline", "lines"]
 
 SHOWN = 20
 """Entries of a list; the page has all."""
+SHOWN_FACTS = 5
+"""Facts new or gone."""
 SHOWN_LINES = 6
 """Lines of an answer."""
+SILENCE = "(no answer)"
 WIDTH = 116
 """Characters of a line of an answer."""
 _T = TypeVar("_T")
@@ -55,12 +58,19 @@ def lines(comparison: Comparison, colour: bool) -> Iterator[str]:
     yield from _answers(comparison.answers, paint(_YELLOW, "ANSWERS"))
     for word, facts in (("NEW", comparison.new), ("GONE", comparison.gone)):
         said = "facts of the second file alone" if word == "NEW" else "facts of the first file alone"
-        yield from _list(facts, paint(_BOLD, word), said, lambda fact: [f"  {fact.id}: {fact.statement}"])
+        yield from _list(
+            facts, paint(_BOLD, word), said, lambda fact: [_cut(f"  {fact.id}: {_plain(fact.statement)}")], SHOWN_FACTS
+        )
     yield from _list(
         comparison.reworded,
         paint(_BOLD, "REWORDED"),
         "facts that say something else now",
-        lambda each: [f"  {each.after.id}", f"    {each.before.statement}", f"    {each.after.statement}"],
+        lambda each: [
+            f"  {each.after.id}",
+            f"    {_plain(each.before.statement)}",
+            f"    {_plain(each.after.statement)}",
+        ],
+        SHOWN_FACTS,
     )
     notes = list(comparison.notes)
     yield from ["", *notes] if notes else []
@@ -113,8 +123,8 @@ def _answers(changes: Sequence[AnswerChange], title: str) -> Iterator[str]:
     def show(change: AnswerChange) -> Iterator[str]:
         typed = f" > {change.typed}" if change.typed else ""
         yield _cut(f"  {change.pair.name}  {_plain(change.sent + typed)}")
-        yield from _beside("before", change.before)
-        yield from _beside("now", change.after)
+        yield from _beside("before", change.before or [SILENCE])
+        yield from _beside("now", change.after or [SILENCE])
         if len(change.facts) > 1:
             yield f"    seen by {len(change.facts)} checks, first {change.facts[0].id}"
         else:
@@ -154,15 +164,17 @@ def _cut(line: str) -> str:
     return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
 
 
-def _list(entries: Sequence[_T], title: str, said: str, show: Callable[[_T], Iterable[str]]) -> Iterator[str]:
+def _list(
+    entries: Sequence[_T], title: str, said: str, show: Callable[[_T], Iterable[str]], shown: int = SHOWN
+) -> Iterator[str]:
     if not entries:
         return
     yield ""
     yield f"{title} {len(entries)}  {said}"
-    for entry in entries[:SHOWN]:
+    for entry in entries[:shown]:
         yield from show(entry)
-    if len(entries) > SHOWN:
-        yield f"  … {len(entries) - SHOWN} more; --html FILE shows all"
+    if len(entries) > shown:
+        yield f"  … {len(entries) - shown} more; --html FILE shows all"
 
 
 def _counts(comparison: Comparison) -> str:
