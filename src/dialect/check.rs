@@ -90,12 +90,23 @@ pub fn check(dialect: &Dialect, name: &str, variant: &str, args: &[Value]) -> Re
     place.line(args)
 }
 
+/// What the length of a text counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lengths {
+    /// As the documents do.
+    #[default]
+    Bytes,
+    /// Characters of UTF-8: a virtual module's quirk.
+    Letters,
+}
+
 /// A command of a dialect in one of its ways of writing: where a refusal comes from.
 pub(crate) struct Place<'a> {
     pub(crate) dialect: &'a Dialect,
     pub(crate) name: &'a str,
     pub(crate) command: &'a Command,
     pub(crate) variant: &'a Variant,
+    pub(crate) lengths: Lengths,
 }
 
 impl<'a> Place<'a> {
@@ -117,7 +128,7 @@ impl<'a> Place<'a> {
             let known = command.variants.keys().cloned().collect::<Vec<_>>().join(", ");
             return Err(refuse("key", variant, known, &command.source));
         };
-        Ok(Place { dialect, name, command, variant })
+        Ok(Place { dialect, name, command, variant, lengths: Lengths::Bytes })
     }
 
     /// The names of `count` parameters, or `None` where there may not be so many.
@@ -176,7 +187,7 @@ impl<'a> Place<'a> {
                 true => Ok(()),
                 false => refuse(self.allowed(name, param)),
             },
-            (ParamType::String, Value::Text(text)) => match flaw_of_text(param, text) {
+            (ParamType::String, Value::Text(text)) => match flaw_of_text(param, text, self.lengths) {
                 None => Ok(()),
                 Some(allowed) => refuse(allowed),
             },
@@ -291,7 +302,7 @@ impl<'a> Place<'a> {
 const MQTT_TEXT: u32 = 65_535;
 
 /// What must be true of a text and is not.
-fn flaw_of_text(param: &Param, text: &[u8]) -> Option<String> {
+fn flaw_of_text(param: &Param, text: &[u8], lengths: Lengths) -> Option<String> {
     // A quotation mark or line end would end the argument and start a command; Ctrl-Z and Esc end an input; BS and DEL take
     // back what stands before them (decision 11).
     const FORBIDDEN: [u8; 8] = [b'"', b'\r', b'\n', 0, 0x1a, 0x1b, 0x08, 0x7f];
@@ -301,7 +312,11 @@ fn flaw_of_text(param: &Param, text: &[u8]) -> Option<String> {
     if param.bare && !text.iter().all(|b| b.is_ascii_alphanumeric() || b"._-:/+*".contains(b)) {
         return Some("letters and digits".into());
     }
-    let length = text.len();
+    let length = match lengths {
+        Lengths::Bytes => text.len(),
+        // The first byte of a character of UTF-8 is no continuation.
+        Lengths::Letters => text.iter().filter(|byte| **byte & 0xc0 != 0x80).count(),
+    };
     let too_short = param.min_len.is_some_and(|min| length < min as usize);
     // Where the document prints no limit, that of MQTT holds (3.1.1, 1.5.3).
     let max = param.max_len.unwrap_or(MQTT_TEXT);

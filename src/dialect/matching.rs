@@ -3,6 +3,7 @@
 //! Driven by the virtual module with what `proto` split from a command line. The rules are those of `check.rs`.
 
 use crate::dialect::check::BadValue;
+use crate::dialect::check::Lengths;
 use crate::dialect::check::Place;
 use crate::dialect::check::Value;
 use crate::dialect::schema::Command;
@@ -71,6 +72,16 @@ impl Matched<'_> {
 /// The name may be any spelling the document prints, in either case; keys too (decision 3). The error is that of the
 /// variant that was meant: the one named by its key, else the first that takes so many arguments, else the first.
 pub fn match_variant<'a>(dialect: &'a Dialect, name: &str, given: &[Given<'_>]) -> Result<Matched<'a>, BadValue> {
+    match_variant_by(Lengths::Bytes, dialect, name, given)
+}
+
+/// The same for a module that counts the lengths of texts so.
+pub fn match_variant_by<'a>(
+    lengths: Lengths,
+    dialect: &'a Dialect,
+    name: &str,
+    given: &[Given<'_>],
+) -> Result<Matched<'a>, BadValue> {
     let Some((name, command)) = dialect.entry(name) else {
         return Err(BadValue {
             command: name.into(),
@@ -84,7 +95,7 @@ pub fn match_variant<'a>(dialect: &'a Dialect, name: &str, given: &[Given<'_>]) 
     let key = given.first().filter(|g| g.quoted).map(|g| g.bytes);
     let mut refusal: Option<(bool, BadValue)> = None;
     for (variant_name, variant) in &command.variants {
-        let place = Place { dialect, name, command, variant };
+        let place = Place { dialect, name, command, variant, lengths };
         let rest = match (&variant.key, key) {
             (Some(wanted), Some(key)) if wanted.as_bytes().eq_ignore_ascii_case(key) => &given[1..],
             (Some(_), _) => continue,

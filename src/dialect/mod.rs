@@ -33,6 +33,7 @@ use std::sync::OnceLock;
 pub use crate::dialect::causes::Cause;
 pub use crate::dialect::causes::causes;
 pub use crate::dialect::check::BadValue;
+pub use crate::dialect::check::Lengths;
 pub use crate::dialect::check::Value;
 pub use crate::dialect::check::check;
 pub use crate::dialect::detect::Detection;
@@ -43,6 +44,7 @@ pub use crate::dialect::inherit::Source;
 pub use crate::dialect::matching::Given;
 pub use crate::dialect::matching::Matched;
 pub use crate::dialect::matching::match_variant;
+pub use crate::dialect::matching::match_variant_by;
 pub use crate::dialect::schema::Dialect;
 
 /// Every data file. The dialects come in the order of the documents' numbers; shared parents are no dialects.

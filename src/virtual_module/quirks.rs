@@ -31,6 +31,7 @@ pub const QUIRKS: &[QuirkRow] = &[
     QuirkRow { name: "left_out_is_default", title: "A parameter that is left out goes back to its default." },
     // Of command lines.
     QuirkRow { name: "bare_text_taken", title: "A text without quotation marks, or a number with them, is taken." },
+    QuirkRow { name: "letters_counted", title: "The length of a text is that of its characters, not of its bytes." },
     QuirkRow { name: "upper_case_only", title: "The name of a command in small letters is not known." },
     // Of AT+CMQTT… clients.
     QuirkRow { name: "nothing_forgotten", title: "What a command uses up, or forgets, stays." },

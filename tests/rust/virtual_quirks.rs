@@ -67,6 +67,10 @@ const SCENES: &[(&str, &str, Scene)] = &[
     ("bare_text_taken", LTE, |m| {
         m.ask("AT+QMTOPEN=0,a.example,1883", 1.0);
     }),
+    ("letters_counted", LTE, |m| {
+        let topic = "ä".repeat(200);
+        m.ask(&format!("AT+QMTCFG=\"will\",0,1,0,0,\"{topic}\",\"\""), 0.1);
+    }),
     ("upper_case_only", LTE, |m| {
         m.ask("AT+qmtcfg=\"keepalive\",0", 0.1);
     }),

@@ -112,9 +112,12 @@ fn is_kind(active: &Active, packet: &Packet) -> bool {
     }
 }
 
-/// Whether a packet has this text in a topic.
+/// Whether a packet has this text in a topic, or a CONNECT in its client id.
 fn speaks_of(packet: &Packet, text: &str) -> bool {
     match packet {
+        Packet::Connect(connect) => {
+            connect.client_id.contains(text) || connect.will.as_ref().is_some_and(|will| will.topic.contains(text))
+        }
         Packet::Publish(publish) => publish.topic.contains(text),
         Packet::Subscribe { filters, .. } => filters.iter().any(|(topic, _)| topic.contains(text)),
         Packet::Unsubscribe { filters, .. } => filters.iter().any(|topic| topic.contains(text)),

@@ -132,7 +132,7 @@ const LINE: ParamRow = ParamRow {
 };
 const TOPIC: ParamRow = ParamRow {
     name: "topic",
-    title: "only packets with this text in a topic; without it, each",
+    title: "only packets with this text in a topic, or in the client id of CONNECT; without it, each",
     kind: ParamKind::Text,
     default: None,
 };

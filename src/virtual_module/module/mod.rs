@@ -12,8 +12,10 @@ use std::time::Instant;
 
 use crate::dialect::Dialect;
 use crate::dialect::Given;
+use crate::dialect::Lengths;
 use crate::dialect::Matched;
 use crate::dialect::match_variant;
+use crate::dialect::match_variant_by;
 use crate::dialect::schema;
 use crate::dialect::schema::Family;
 use crate::error::Error;
@@ -419,7 +421,9 @@ impl Module {
                     .map(|(arg, bytes)| Given { quoted: matches!(arg, Arg::Text(_)), bytes })
                     .collect();
                 let takes_any = self.device.quirks.has("bare_text_taken");
-                match match_variant(dialect, name, &given)
+                let letters = self.device.quirks.has("letters_counted");
+                let lengths = if letters { Lengths::Letters } else { Lengths::Bytes };
+                match match_variant_by(lengths, dialect, name, &given)
                     .or_else(|bad| otherwise_quoted(dialect, name, &given, takes_any).ok_or(bad))
                 {
                     Ok(matched) => Call::Write(matched),
