@@ -99,7 +99,11 @@ class Below(Refused):
             )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        facts = [fact for fact in self.facts(document) if fact.about["param"] not in LOOKED_AT]
+        facts = [
+            fact
+            for fact in self.facts(document)
+            if fact.about["param"] not in LOOKED_AT and fact.about["typed"] is None  # an input of no length has no end
+        ]
         yield Breakage(
             "one below every smallest value is taken", frozenset(f.id for f in facts), moved(facts, "min", 0)
         )
