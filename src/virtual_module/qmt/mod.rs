@@ -202,7 +202,7 @@ fn setting_int(device: &Device, index: u8, key: &str, place: usize) -> Option<i6
 fn fail_late(device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
     let name = call.command_name.trim_start_matches("AT");
     let line = match (name, call.int("msgid")) {
-        ("+QMTCFG" | "+QMTRECV", _) => return Answer::Done,
+        ("+QMTRECV", _) => return Answer::Done,
         (_, Some(id)) => format!("{name}: {index},{id},2"),
         ("+QMTCONN", _) => format!("{name}: {index},2"),
         _ => format!("{name}: {index},-1"),
@@ -243,7 +243,10 @@ impl Service for Qmt {
             No if matched.command_name == CFG && device.quirks.has("settings_unlocked") => {
                 self.write(device, index, matched)
             }
-            No if device.quirks.has("state_errors_late") => fail_late(device, index, matched),
+            // That settings are not locked is a quirk of its own.
+            No if device.quirks.has("state_errors_late") && matched.command_name != CFG => {
+                fail_late(device, index, matched)
+            }
             No => Answer::Refused(Refusal::State),
             Taken => {
                 device.replies.urc(format!("+QMTOPEN: {index},2"), device.now);

@@ -108,14 +108,16 @@ class Behaviours(Kind):
         document: Document,
         title: str,
         *words: str,
-        subject: str = "",
+        subjects: tuple[str, ...] = (),
         differs: str = "",
         faults: tuple[str, ...] = (),
         quirks: tuple[str, ...] = (),
     ) -> Iterator[Breakage]:
-        """A broken module, if the document has a fact that must notice it: those with these words, of this subject."""
+        """A broken module, if the document has a fact that must notice it: those with these words, of these subjects."""
         found = frozenset(
-            name for name, about, _ in self._placed(document) if name in self.ids(document, *words) and subject in about
+            name
+            for name, about, _ in self._placed(document)
+            if name in self.ids(document, *words) and (not subjects or about in subjects)
         )
         if found:
             yield Breakage(title, found, differs, faults, quirks)

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
-from modemrig.conformance.kinds.qmt_client import SOON_S, Client, has_store, want
+from modemrig.conformance.kinds.qmt_client import SOON_S, Client, has_store, patience, want
 from modemrig.conformance.probe import Differs, Probe
 from modemrig.hil.wire import Line
 
 TOPIC = "buffer"
-STORED_WITHIN_S = 3.0
-"""How long a message may take from the broker to the store."""
 
 
 def _storing(probe: Probe, index: int = 0) -> Client:
@@ -31,7 +29,7 @@ def _store(probe: Probe, *numbers: int) -> None:
     for number in numbers:
         start = probe.now()
         probe.peer.publish(probe.topic(TOPIC), b"%d" % number)
-        probe.await_line(r"\+QMTRECV: 0,\d+(,\d+)*", within_s=STORED_WITHIN_S, since=start)
+        probe.await_line(r"\+QMTRECV: 0,\d+(,\d+)*", within_s=patience(probe), since=start)
 
 
 def _slots(probe: Probe) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
-from modemrig.conformance.kinds import notes_cmqtt
+from modemrig.conformance.kinds import notes_cmqtt, notes_qmt
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.kinds.note import Checked, Row, Said
 from modemrig.conformance.probe import Probe
@@ -20,9 +20,9 @@ WORDS = 6
 """So many words of a sentence make the end of its id."""
 
 
-NOTES: Mapping[str, Row] = {**notes_cmqtt.NOTES}
+NOTES: Mapping[str, Row] = {**notes_cmqtt.NOTES, **notes_qmt.NOTES}
 """Every sentence that is known, of all families."""
-BROKEN = (*notes_cmqtt.BROKEN,)
+BROKEN = (*notes_cmqtt.BROKEN, *notes_qmt.BROKEN)
 
 
 class Note(Kind):

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import PUBLISH, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
-from modemrig.conformance.kinds.qmt_client import Client, arrives, counted, want
-from modemrig.conformance.probe import HEARD_WITHIN_S, Differs, Probe
+from modemrig.conformance.kinds.qmt_client import Client, arrives, counted, patience, want
+from modemrig.conformance.probe import Differs, Probe
 from modemrig.hil.wire import Line
 
 TOPIC = "payload"
@@ -53,7 +53,7 @@ def _received(probe: Probe, topic: str, payload: bytes) -> None:
     start = probe.now()
     probe.peer.publish(topic, payload)
     needle = f'"{topic}",'.encode()
-    deadline = start + HEARD_WITHIN_S
+    deadline = start + patience(probe)
     while probe.now() < deadline:
         received = b"".join(entry.data for entry in probe.modem.transcript(start) if entry.direction == "rx")
         if payload in received[received.find(needle) + len(needle) :] and needle in received:

@@ -219,8 +219,7 @@ def _edit_off(probe: Probe) -> None:
     answer = probe.ask(client.publish_line(topic, 5), b"123", timeout_s=probe.seconds(60) + 0.5, exact=True)
     if answer.is_refused:
         raise Differs("no answer before all is typed", answer.shown())
-    probe.moved()
-    probe.module.power_cycle()
+    probe.power_cycle()
 
 
 def _echo(probe: Probe, mode: int) -> None:
@@ -346,13 +345,13 @@ class Input(Behaviours):
             document,
             "other bytes are sent than were typed",
             *("surplus", "ctrl-z", "full", "beyond", "controls", "line-end"),
-            subject="PUB",
+            subjects=("AT+QMTPUB", "AT+QMTPUBEX"),
             faults=(f"packet_changed:field=publish.payload,value=wrong,topic={topic}",),
         )
         yield from self.broken(
             document,
             *("other bytes are in the will than were typed", "surplus"),
-            subject="AT+QMTCFG",
+            subjects=("AT+QMTCFG",),
             faults=(f"packet_changed:field=connect.will_payload,value=wrong,topic={topic}-will",),
         )
         yield from self.broken(document, "Esc sends what there is", "esc", "esc-answer", quirks=("esc_sends",))

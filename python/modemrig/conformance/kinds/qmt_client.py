@@ -17,6 +17,8 @@ from modemrig.conformance.ladder import State
 from modemrig.conformance.probe import HEARD_WITHIN_S, Answer, Blocked, Differs, Probe
 from modemrig.hil.wire import Line
 
+NEAR_S = 3.0
+"""How long what comes from the broker may take to a virtual module, which has no network in between."""
 SOON_S = 0.3
 """What has not come so long after what would have brought it does not come: longer than any answer of the module's own."""
 
@@ -128,13 +130,14 @@ class Client:
         self.probe.moved()
         self.probe.bench_broker.cut(self.name)
 
-    def message(self, topic: str, within_s: float = HEARD_WITHIN_S) -> str:
+    def message(self, topic: str) -> str:
         """The URC with a message of this topic.
 
         Raises:
             Differs: it did not come.
         """
-        return self.probe.await_line(rf'\+QMTRECV: {self.index},\d+,"{re.escape(topic)}",.*', within_s)
+        pattern = rf'\+QMTRECV: {self.index},\d+,"{re.escape(topic)}",.*'
+        return self.probe.await_line(pattern, patience(self.probe))
 
     def messages(self, topic: str) -> list[str]:
         """The URCs with messages of this topic so far, of whatever client."""
@@ -158,13 +161,14 @@ class Client:
         ]
 
     def await_packets(
-        self, count: int, kind: str, direction: str = "in", within_s: float = HEARD_WITHIN_S, **fields: Any
+        self, count: int, kind: str, direction: str = "in", within_s: float | None = None, **fields: Any
     ) -> list[RecordedPacket]:
         """So many packets, as soon as they are there.
 
         Raises:
             Differs: there were fewer in time.
         """
+        within_s = patience(self.probe) if within_s is None else within_s
         deadline = time.monotonic() + within_s
         while len(found := self.packets(kind, direction, **fields)) < count:
             if time.monotonic() > deadline:
@@ -188,22 +192,27 @@ def fields_of(packet: RecordedPacket, names: Iterable[str]) -> Mapping[str, Any]
     return {name: packet.fields.get(name) for name in names}
 
 
-def arrives(probe: Probe, topic: str, payload: bytes, within_s: float = HEARD_WITHIN_S) -> None:
+def patience(probe: Probe) -> float:
+    """How long to wait for what the broker sends."""
+    return NEAR_S if probe.place.slot.is_virtual else HEARD_WITHIN_S
+
+
+def arrives(probe: Probe, topic: str, payload: bytes) -> None:
     """Exactly this arrives at the peer, which has subscribed to the topic.
 
     Raises:
         Differs: it does not; with what arrived instead.
     """
-    got = next_at_peer(probe, topic, within_s)
+    got = next_at_peer(probe, topic)
     if got != payload:
         raise Differs(repr(payload), "nothing" if got is None else repr(got))
 
 
-def next_at_peer(probe: Probe, topic: str, within_s: float = HEARD_WITHIN_S) -> bytes | None:
+def next_at_peer(probe: Probe, topic: str, within_s: float | None = None) -> bytes | None:
     """The next message of this topic at the peer; ``None`` where none came in time."""
     import queue
 
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + (patience(probe) if within_s is None else within_s)
     while (left := deadline - time.monotonic()) > 0:
         try:
             name, payload = probe.peer.received.get(timeout=left)

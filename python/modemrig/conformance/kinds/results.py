@@ -156,19 +156,19 @@ class Result(Behaviours):
         yield from self.broken(
             document,
             "the result of a request comes before OK",
-            *("success", "qos-0", "qos-1", "qos-2", "variable"),
-            subject="B",
+            *("success", "without-value", "qos-0", "qos-1", "qos-2", "variable"),
+            subjects=("AT+QMTSUB", "AT+QMTUNS", "AT+QMTPUB", "AT+QMTPUBEX"),
             faults=("reordered:line=conformance/result",),
         )
         for command in ("AT+QMTOPEN", "AT+QMTCLOSE", "AT+QMTCONN", "AT+QMTDISC"):
             yield from self.broken(
                 *(document, f"the result of {command} comes before OK", "success"),
-                subject=command,
+                subjects=(command,),
                 faults=(f"reordered:command={command}",),
             )
         yield from self.broken(
             *(document, "a will message is refused", "success"),
-            subject="AT+QMTCFG",
+            subjects=("AT+QMTCFG",),
             faults=("reworded:from=OK,to=ERROR,line=conformance/result-will",),
         )
         yield from self.broken(

@@ -208,18 +208,18 @@ class OnTheWire(Behaviours):
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         topic = f"conformance/{TOPIC}"
-        for title, words, subject, fault in (
-            ("CONNECT says MQTT 3.1 always", ("level-4",), "", "packet_changed:field=connect.level,value=3"),
-            ("CONNECT says another keep-alive time", ("time", "never"), "",
+        for title, words, fault in (
+            ("CONNECT says MQTT 3.1 always", ("level-4",), "packet_changed:field=connect.level,value=3"),
+            ("CONNECT says another keep-alive time", ("time", "never"),
              "packet_changed:field=connect.keep_alive,value=600"),
-            ("PUBLISH asks to be kept always", ("retain-0",), "",
+            ("PUBLISH asks to be kept always", ("retain-0",),
              f"packet_changed:field=publish.retain,value=1,topic={topic}"),
-            ("PUBLISH never asks to be kept", ("retain-1",), "",
+            ("PUBLISH never asks to be kept", ("retain-1",),
              f"packet_changed:field=publish.retain,value=0,topic={topic}"),
-            ("SUBSCRIBE asks for QoS 0 always", ("topics", "puback", "pubcomp"), "",
+            ("SUBSCRIBE asks for QoS 0 always", ("topics", "puback", "pubcomp"),
              f"packet_changed:field=subscribe.qos,value=0,topic={topic}"),
-            ("UNSUBSCRIBE holds another topic", ("given-up",), "",
+            ("UNSUBSCRIBE holds another topic", ("given-up",),
              f"packet_changed:field=unsubscribe.topic,value=other,topic={topic}"),
-            ("the msgid of QoS 0 is lost", ("msgid-qos-0",), "", f"reworded:from=': 0,7,0',to=': 0,0,0',line={topic}"),
+            ("the msgid of QoS 0 is lost", ("msgid-qos-0",), f"reworded:from=': 0,7,0',to=': 0,0,0',line={topic}"),
         ):  # fmt: skip
-            yield from self.broken(document, title, *words, subject=subject, faults=(fault,))
+            yield from self.broken(document, title, *words, faults=(fault,))
