@@ -5,6 +5,7 @@ from __future__ import annotations
 NEEDS = {
     "sim": "the module must reach its broker: a SIM and a network, and no --offline",
     "tls": "the rig's broker has no TLS port",
+    "certificates": "the rig names no ca, client_cert and client_key of its broker",
     "broker_control": "only the bench broker does as it is told (acknowledgements withheld, connections refused)",
     "power": "nothing here switches the module off and on",
     "time": "its timer takes minutes; only a virtual module's clock runs faster, --patience waits for a real one",

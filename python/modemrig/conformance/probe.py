@@ -167,6 +167,8 @@ class Probe:
             return self.offline
         if need == "tls":
             return self.broker.tls_port is None
+        if need == "certificates":
+            return not self.broker.has_certificates
         if need == "broker_control":
             return self.broker.bench is None
         if need == "time":

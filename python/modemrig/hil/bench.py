@@ -180,6 +180,11 @@ class SlotBench:
         return self.bench.broker
 
     @property
+    def apn(self) -> str | None:
+        """The access point of the slot's SIM."""
+        return self.slot.apn
+
+    @property
     def prefix(self) -> str:
         """In front of client ids and topics where others share the broker; empty where the slot has it for itself."""
         if len(self.bench.slots) == 1 and not self.bench.has_foreign_broker:

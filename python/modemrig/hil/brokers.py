@@ -64,6 +64,11 @@ class RigBroker:
     _played: list[Device] = field(default_factory=list, repr=False)
     """Devices of cloud platforms, for each test that runs with one."""
 
+    @property
+    def has_certificates(self) -> bool:
+        """Whether a module can be checked by its certificate, and check the broker's."""
+        return bool(self.ca and self.client_cert and self.client_key)
+
     def complaints(self) -> list[tuple[str, str]] | None:
         """What the broker holds against its clients, each with the client id; ``None`` where it does not say."""
         if self.bench is not None:

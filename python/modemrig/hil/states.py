@@ -3,21 +3,50 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any, Protocol
 
 from modemrig.errors import CommandRefused
-from modemrig.hil.bench import SlotBench
+from modemrig.hil.brokers import RigBroker
 from modemrig.hil.examples import Plan
 from modemrig.hil.wire import arguments, split_fields
+from modemrig.modem import Modem
 
 WILL_DO = "0123456789"
 """Topic and payload of a message that only has to be there."""
+
+
+class Place(Protocol):
+    """A slot in use."""
+
+    @property
+    def modem(self) -> Modem:
+        """The module, open."""
+
+    @property
+    def broker(self) -> RigBroker:
+        """The rig's broker."""
+
+    @property
+    def prefix(self) -> str:
+        """In front of client ids and topics where others share the broker."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The catalogue of the module's document."""
+
+    @property
+    def is_qmt(self) -> bool:
+        """Whether the module speaks AT+QMT…; else AT+CMQTT…"""
+
+    def note(self, name: str, value: object) -> None:
+        """A fact for whoever reports."""
 
 
 class StateError(AssertionError):
     """The module could not be brought to the state an example starts from."""
 
 
-def as_found(place: SlotBench, plan: Plan) -> dict[str, str]:
+def as_found(place: Place, plan: Plan) -> dict[str, str]:
     """What the lines of a plan will change, asked beforehand: the setting, and the line that puts it back. An idle module."""
     to_idle(place)
     lines: dict[str, str] = {}
@@ -41,7 +70,7 @@ def as_found(place: SlotBench, plan: Plan) -> dict[str, str]:
     return lines
 
 
-def files_there(place: SlotBench, plan: Plan) -> list[str]:
+def files_there(place: Place, plan: Plan) -> list[str]:
     """Files of the plan that are on the module already, which the plan would overwrite and delete."""
     if not plan.files:
         return []
@@ -49,7 +78,7 @@ def files_there(place: SlotBench, plan: Plan) -> list[str]:
     return [name for name in plan.files if name.removeprefix("UFS:") in there]
 
 
-def reach(place: SlotBench, plan: Plan) -> None:
+def reach(place: Place, plan: Plan) -> None:
     """Bring an idle module to the plan's state."""
     modem = place.modem
     for name, content in plan.uploads.items():
@@ -61,7 +90,7 @@ def reach(place: SlotBench, plan: Plan) -> None:
             raise StateError(f"cannot reach {plan.setup!r}: {reply.line} was answered {answer}")
 
 
-def leave(place: SlotBench, plan: Plan, found: dict[str, str]) -> None:
+def leave(place: Place, plan: Plan, found: dict[str, str]) -> None:
     """Take the example down: close, put back what it changed, delete what it uploaded."""
     modem = place.modem
     to_idle(place)
@@ -74,7 +103,7 @@ def leave(place: SlotBench, plan: Plan, found: dict[str, str]) -> None:
             modem.delete_file(name)
 
 
-def to_idle(place: SlotBench) -> None:
+def to_idle(place: Place) -> None:
     """Close whatever is open. What is closed already says ERROR, and that is fine."""
     modem = place.modem
     if not place.is_qmt:
@@ -85,7 +114,7 @@ def to_idle(place: SlotBench) -> None:
         modem.command("AT+QMTCLOSE=0")
 
 
-def _row(place: SlotBench, name: str, number: str) -> list[str]:
+def _row(place: Place, name: str, number: str) -> list[str]:
     """What the read form says of one context, behind its number."""
     for line in place.modem.command(f"{name}?").lines:
         _, _, values = line.partition(": ")
@@ -95,14 +124,14 @@ def _row(place: SlotBench, name: str, number: str) -> list[str]:
     return []
 
 
-def _position(place: SlotBench, name: str, key: str) -> int:
+def _position(place: Place, name: str, key: str) -> int:
     """Where the read form prints the value of a key, behind the number of the context."""
     command = next(each for each in place.document["surroundings"] if each["name"] == name)
     variant = next(each for each in command["variants"] if (each["key"] or "").lower() == key.lower())
     return int(command["read_reply"][0].index(variant["params"][-1])) - 1
 
 
-def _lines(place: SlotBench, plan: Plan) -> list[tuple[str, bytes | None]]:
+def _lines(place: Place, plan: Plan) -> list[tuple[str, bytes | None]]:
     """Command lines and typed input that lead from nothing to the state."""
     broker, client_id = place.broker, f"{place.prefix}example"
     user = "" if broker.user is None else f',"{broker.user}","{broker.password or ""}"'

@@ -12,6 +12,7 @@ from modemrig.conformance.kinds.cmqtt_states import ServiceError, ServiceState
 from modemrig.conformance.kinds.cmqtt_times import ServiceResponse, ServiceTime
 from modemrig.conformance.kinds.codes import Codes
 from modemrig.conformance.kinds.counts import Between, Count, CountWhen, Forbidden, TooFew, TooMany
+from modemrig.conformance.kinds.examples import Example
 from modemrig.conformance.kinds.forms import ReadForm, Spelling, TestForm
 from modemrig.conformance.kinds.keepalive import KeepAlive
 from modemrig.conformance.kinds.kind import Kind
@@ -107,6 +108,8 @@ KINDS: dict[str, Kind] = {
         Note(),
         # codes
         Codes(),
+        # worked examples
+        Example(),
     )
 }
 """By name, in the order in which reports explain them."""

@@ -131,9 +131,9 @@ class Codes(Kind):
                 for name in document.ways.get((row.table, row.code), ())
                 if name in WAYS and WAYS[name].only(document)
             ]
-            why = document.unreachable.get((row.table, row.code))
-            if why is not None or not ways:
-                unchecked = Unchecked("unreachable", why or "no rig leads there, only a simulation does")
+            reason = document.unreachable.get((row.table, row.code))
+            if reason is not None or not ways:
+                unchecked = Unchecked("unreachable", reason or "no rig leads there, only a simulation does")
                 yield Fact(fact_id(*where), self.name, row.subject, quoted, unchecked=unchecked)
             for name in ways:
                 way = WAYS[name]

@@ -118,6 +118,12 @@ def network_goes(scene: Scene) -> Scene:
     return scene.around(registration="searching")
 
 
+def left(scene: Scene) -> None:
+    """The broker closes while DISCONNECT waits in the module's socket."""
+    connected(scene).unsent("waits").say("AT+QMTDISC=0", at_once=True)
+    scene.probe.bench_broker.cut(scene.name)
+
+
 def pings(scene: Scene) -> Scene:
     """Keep-alive as short as may be."""
     scene.given('AT+QMTCFG="keepalive",0,10')
@@ -165,6 +171,11 @@ WAYS: dict[str, Way] = {
         CONTROL,
         "decided",
         "no password in it",
+    ),
+    "token_unsent": Way(
+        lambda s: tokens_at(s.unsent("refuses"), s.odd()),
+        ("sim", "fault:unsent"),
+        said="the socket refuses the request",
     ),
     "token_unanswered": Way(lambda s: tokens_at(s, s.odd()), CLOCK, timer_s=195, said="nobody answers"),
     "open_unanswered": Way(lambda s: opened(s, port=s.silent()), CLOCK, "decided", "nobody answers", timer_s=120),
@@ -258,6 +269,7 @@ WAYS: dict[str, Way] = {
     ),
     "stat_connect": Way(lambda s: log_in(opened(s).unwritable()), REFUSAL, said="the socket refuses CONNECT"),
     "stat_connack": Way(lambda s: connected(s.refused_with(5)), CONTROL, "decided", "CONNACK 5"),
+    "stat_disconnect": Way(left, (*CONTROL, "fault:unsent"), "decided", "the broker closes while DISCONNECT waits"),
     "stat_publish": Way(
         lambda s: published(connected(s).unwritable(), 1, at_once=True), REFUSAL, said="the socket refuses a message"
     ),

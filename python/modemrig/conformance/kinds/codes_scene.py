@@ -210,6 +210,12 @@ class Scene:
         self.owned.enter_context(self.probe.fault("link_cut:how=refusal,direction=out"))
         return self
 
+    def unsent(self, how: str) -> Scene:
+        """What the virtual module writes from now on its socket refuses, or keeps."""
+        self.probe.moved()
+        self.owned.enter_context(self.probe.fault(f"unsent:how={how}"))
+        return self
+
     def numbered(self) -> Scene:
         """Errors have numbers (``AT+CMEE=1``)."""
         self.given("AT+CMEE=1")
