@@ -286,8 +286,8 @@ class Probe:
         """
         deadline = time.monotonic() + within_s
         wanted = re.compile(pattern, re.DOTALL)
-        unasked = self.modem.events(timeout_s=0.02)
         while True:
+            unasked = self.modem.events(timeout_s=0.02)  # from before the look, so that nothing comes in between
             lines = self.heard(since)
             for line in lines:
                 if wanted.fullmatch(line):
