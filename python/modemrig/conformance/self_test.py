@@ -28,7 +28,7 @@ from modemrig.rig import VIRTUAL, Rig, Slot
 
 SPEED = 10.0
 """Clocks of the broken modules; a cell whose facts need true times runs at 1."""
-PROCESSES = 8 * (os.cpu_count() or 1)
+PROCESSES = 12 * (os.cpu_count() or 1)
 """Most of a cell's time is waiting."""
 MOST_SHOWN = 20
 """Of facts that failed and should not have; a module that is broken too much fails a thousand."""
