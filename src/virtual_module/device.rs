@@ -344,7 +344,7 @@ impl Device {
     }
 
     /// `AT+CMEE`: 0 none, 1 numbers, 2 words.
-    fn error_form(&self) -> i64 {
+    pub(super) fn error_form(&self) -> i64 {
         self.setting_int("AT+CMEE", "write", "n", 0).unwrap_or_default()
     }
 

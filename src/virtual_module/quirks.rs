@@ -39,7 +39,7 @@ pub const QUIRKS: &[QuirkRow] = &[
     // Of AT+QMT… clients.
     QuirkRow {
         name: "state_errors_late",
-        title: "A command the state forbids is answered OK; its result says that it failed.",
+        title: "A command the state forbids, other than a setting, is answered OK; its result says that it failed.",
     },
     QuirkRow { name: "slots_kept", title: "Reading a stored message does not free its slot." },
     QuirkRow { name: "clients_mixed_up", title: "Messages of every client are shown as those of client 0." },

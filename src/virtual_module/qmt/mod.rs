@@ -198,6 +198,12 @@ fn setting_int(device: &Device, index: u8, key: &str, place: usize) -> Option<i6
     }
 }
 
+/// Whether a quirk has what the state forbids refused late: not settings, which have a quirk of their own, and not where the
+/// number of the error was asked for.
+fn is_refused_late(device: &Device, call: &Matched<'_>) -> bool {
+    device.quirks.has("state_errors_late") && call.command_name != CFG && device.error_form() == 0
+}
+
 /// A command that the state forbids, refused by its result instead of its final result code.
 fn fail_late(device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
     let name = call.command_name.trim_start_matches("AT");
@@ -243,10 +249,7 @@ impl Service for Qmt {
             No if matched.command_name == CFG && device.quirks.has("settings_unlocked") => {
                 self.write(device, index, matched)
             }
-            // That settings are not locked is a quirk of its own.
-            No if device.quirks.has("state_errors_late") && matched.command_name != CFG => {
-                fail_late(device, index, matched)
-            }
+            No if is_refused_late(device, matched) => fail_late(device, index, matched),
             No => Answer::Refused(Refusal::State),
             Taken => {
                 device.replies.urc(format!("+QMTOPEN: {index},2"), device.now);
