@@ -319,9 +319,9 @@ class Probe:
         """
         ladder = LADDERS[self.document.family]
         names: list[State] = ["idle", *(rung.state for rung in ladder)]
-        if self._moved or names.index(self._states.get(client, "idle")) > names.index(state):
+        if self._moved or names.index(self._state(client)) > names.index(state):
             self.settle()
-        for rung in ladder[names.index(self._states.get(client, "idle")) : names.index(state)]:
+        for rung in ladder[names.index(self._state(client)) : names.index(state)]:
             words = self.words(client)
             answer = self._exchange(rung.line.format(**words))
             wanted = [line.format(**words) for line in rung.answer]
@@ -330,6 +330,11 @@ class Probe:
                 self._moved = True
                 raise Blocked(f"cannot reach {state!r}: {answer.sent} was answered {answer.shown()!r}")
             self._states[client] = rung.state
+
+    def _state(self, client: int) -> State:
+        """Where a client is; what is started for one of them is started for all."""
+        started: State = "started" if not self.document.is_qmt and self._states else "idle"
+        return self._states.get(client, started)
 
     def settle(self) -> None:
         """Close whatever is open. What is closed already says ERROR, and that is fine."""
