@@ -380,6 +380,7 @@ class NotSaved(Setting):
                 yield self.setting(document, command, variant, variant.basis, ("power", "time"))
 
     def check(self, probe: Probe, fact: Fact) -> None:
+        probe.power_cycle()  # what was never set can be shown in fewer words than what was set back
         probe.reach(STANDS_IN[fact.subject])
         before = self.shown(probe, fact)
         self.put(probe, fact)
