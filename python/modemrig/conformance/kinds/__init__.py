@@ -24,6 +24,7 @@ from modemrig.conformance.kinds.results import Result
 from modemrig.conformance.kinds.retransmission import Retransmission
 from modemrig.conformance.kinds.sessions import Retained, Session, Subscription
 from modemrig.conformance.kinds.settings import Default, Kept, Locked, NotSaved, Outlasting, Query
+from modemrig.conformance.kinds.settings_seen import Cloud, Tls
 from modemrig.conformance.kinds.states import StateError, StateLine
 from modemrig.conformance.kinds.texts import Bytes, Longest, Shortest, TooLong, TooShort
 from modemrig.conformance.kinds.timing import ResponseTime
@@ -108,6 +109,9 @@ KINDS: dict[str, Kind] = {
         Note(),
         # codes
         Codes(),
+        # settings that the server sees
+        Tls(),
+        Cloud(),
         # worked examples
         Example(),
     )

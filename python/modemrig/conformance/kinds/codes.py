@@ -18,10 +18,6 @@ from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.probe import Probe
 
 WAYS = {**codes_qmt.WAYS, **codes_cmqtt.WAYS}
-SOON_S = 5.0
-"""How long a line may take that no timer delays, on a network."""
-SOON_HERE_S = 2.0
-"""The same where network and module are in this process."""
 MARK = {"qmt": "codes", "cmqtt": ",61"}
 """What only command lines of these ways have; a broken module knows them by it."""
 EVERYWHERE, NOWHERE = "", "nowhere"
@@ -153,8 +149,7 @@ class Codes(Kind):
         with contextlib.ExitStack() as owned:
             scene = Scene(probe, owned)
             way.script(scene)
-            soon = SOON_HERE_S if probe.place.slot.is_virtual else SOON_S
-            probe.await_line(fact.about["pattern"], soon + probe.seconds(way.timer_s), scene.since)
+            probe.await_line(fact.about["pattern"], scene.soon_s + probe.seconds(way.timer_s), scene.since)
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         facts = [fact for fact in self.facts(document) if fact.unchecked is None]

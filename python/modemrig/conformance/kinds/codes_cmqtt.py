@@ -22,7 +22,7 @@ def joined(scene: Scene, host: str | None = None, port: int | None = None, login
     """Connect an acquired client."""
     scene.since = scene.probe.now()
     address = f"tcp://{host or scene.broker.host}:{port or scene.broker.port}"
-    scene.say(f'AT+CMQTTCONNECT=0,"{address}",61,1{scene.login if login is None else login}')
+    scene.say(f'AT+CMQTTCONNECT=0,"{address}",{scene.number},1{scene.login if login is None else login}')
     return scene
 
 
@@ -68,16 +68,16 @@ def checking(scene: Scene) -> Scene:
     return scene
 
 
-def context(scene: Scene, key: str, value: str) -> Scene:
-    """Change a setting of TLS context 0, and put it back."""
-    row = next((line for line in scene.say("AT+CSSLCFG?").lines if line.startswith("+CSSLCFG: 0,")), "")
+def context(scene: Scene, key: str, value: str, number: int = 0) -> Scene:
+    """Change a setting of a TLS context, and put it back."""
+    row = next((line for line in scene.say("AT+CSSLCFG?").lines if line.startswith(f"+CSSLCFG: {number},")), "")
     command = next(each for each in scene.probe.place.document["surroundings"] if each["name"] == "AT+CSSLCFG")
     fields = [field.strip() for field in row.partition(": ")[2].split(",")]
     names = command["read_reply"][0]
     parameter = next(each for each in command["variants"] if (each["key"] or "").lower() == key.lower())["params"][-1]
     if row and parameter in names:
-        scene.owned.callback(scene.say, f'AT+CSSLCFG="{key}",0,{fields[names.index(parameter)]}')
-    scene.given(f'AT+CSSLCFG="{key}",0,{value}')
+        scene.owned.callback(scene.say, f'AT+CSSLCFG="{key}",{number},{fields[names.index(parameter)]}')
+    scene.given(f'AT+CSSLCFG="{key}",{number},{value}')
     return scene
 
 
@@ -88,14 +88,17 @@ def unusable(scene: Scene) -> Scene:
     return context(context(scene, "authmode", "1"), "cacert", '"codes.pem"')
 
 
-def missing(scene: Scene) -> Scene:
+def missing(scene: Scene, number: int = 0) -> Scene:
     """Trust a file that is not there."""
-    return context(context(scene, "authmode", "1"), "cacert", '"nowhere.pem"')
+    return context(context(scene, "authmode", "1", number), "cacert", '"nowhere.pem"', number)
 
 
-def secured(scene: Scene) -> Scene:
-    """Connect with TLS."""
-    return joined(acquired(scene, 1), port=scene.broker.tls_port)
+def secured(scene: Scene, number: int | None = None) -> Scene:
+    """Connect with TLS, with this context if one is chosen."""
+    acquired(scene, 1)
+    if number is not None:
+        scene.given(f"AT+CMQTTSSLCFG=0,{number}")
+    return joined(scene, port=scene.broker.tls_port)
 
 
 def meanwhile(scene: Scene) -> Scene:

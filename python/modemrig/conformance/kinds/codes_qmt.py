@@ -62,9 +62,9 @@ def notices(scene: Scene) -> Scene:
     return scene
 
 
-def tls(scene: Scene) -> Scene:
-    """Use TLS."""
-    scene.given('AT+QMTCFG="ssl",0,1,0')
+def tls(scene: Scene, context: int = 0) -> Scene:
+    """Use TLS with this context."""
+    scene.given(f'AT+QMTCFG="ssl",0,1,{context}')
     return scene
 
 
@@ -85,16 +85,14 @@ def http(status: str, body: str) -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
 
 
-def without_certificate(scene: Scene) -> Scene:
-    """Trust a certificate that is not there."""
-    before = scene.say('AT+QSSLCFG="seclevel",0').lines
-    level = before[0].rpartition(",")[2] if before and before[0].startswith("+") else "0"
-    files = scene.say('AT+QSSLCFG="cacert",0').lines
-    file = files[0].rpartition(",")[2] if files and files[0].startswith("+") else '""'
-    scene.owned.callback(scene.say, f'AT+QSSLCFG="seclevel",0,{level}')
-    scene.owned.callback(scene.say, f'AT+QSSLCFG="cacert",0,{file}')
-    scene.given('AT+QSSLCFG="seclevel",0,1')
-    scene.given('AT+QSSLCFG="cacert",0,"UFS:nowhere.pem"')
+def without_certificate(scene: Scene, context: int = 0) -> Scene:
+    """Have a TLS context trust a certificate that is not there."""
+    for key, value in (("seclevel", "1"), ("cacert", '"UFS:nowhere.pem"')):
+        setting = f'AT+QSSLCFG="{key}",{context}'
+        before = next((line for line in scene.say(setting).lines if line.startswith("+")), None)
+        if before is not None:
+            scene.owned.callback(scene.say, f"{setting},{before.rpartition(',')[2]}")
+        scene.given(f"{setting},{value}")
     return scene
 
 

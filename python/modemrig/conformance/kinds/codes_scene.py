@@ -29,6 +29,10 @@ AT_ONCE_S = 0.4
 """How long to wait for the answer to a line whose late result is not to come yet."""
 LATE_S = 1.0
 """How late an acknowledgement comes."""
+SOON_S = 5.0
+"""How long a line may take that no timer delays, on a network."""
+SOON_HERE_S = 2.0
+"""The same where network and module are in this process."""
 End = Literal["stays", "closes", "resets"]
 
 
@@ -97,15 +101,22 @@ def closed_port(host: str) -> int:
 class Scene:
     """What a script of ``codes_*`` acts with."""
 
-    def __init__(self, probe: Probe, owned: contextlib.ExitStack) -> None:
+    def __init__(self, probe: Probe, owned: contextlib.ExitStack, name: str = "codes", number: int = LENGTH) -> None:
         self.probe = probe
         self.broker = probe.broker
-        self.name = f"{probe.place.prefix}codes"
+        self.name = f"{probe.place.prefix}{name}"
         """The client id: another than elsewhere, so that a transcript tells whose line it is."""
+        self.number = number
+        """A time in seconds that tells lines without the client id from others'."""
         self.topic = probe.topic("codes").ljust(LENGTH, "s")
         self.since = probe.now()
         """From when on the code counts; before, others may come that are the same."""
         self.owned = owned
+
+    @property
+    def soon_s(self) -> float:
+        """How long a line may take that no timer delays."""
+        return SOON_HERE_S if self.probe.place.slot.is_virtual else SOON_S
 
     # -- lines ---------------------------------------------------------------------------------------------------------
 
