@@ -17,7 +17,7 @@ from modemrig.conformance.compare.terminal import SHOWN, lines
 from modemrig.conformance.report import read_results
 from modemrig.errors import CallerError
 
-RAW = made_results(facts=2000, good=True)
+RAW = made_results(facts=1400, good=True)
 SLOT = "lte_standard_a"
 
 

@@ -72,7 +72,7 @@ def lines(comparison: Comparison, colour: bool) -> Iterator[str]:
         ],
         SHOWN_FACTS,
     )
-    notes = list(comparison.notes)
+    notes = [*comparison.notes, *_judged(comparison)]
     yield from ["", *notes] if notes else []
     yield ""
     yield paint(f"{_BOLD};{_RED if comparison.got_worse else _GREEN}", headline(comparison)) + _counts(comparison)
@@ -104,12 +104,14 @@ def _module(slot: Slot) -> str:
 
 
 def _verdicts(changes: Sequence[VerdictChange], title: str, said: str) -> Iterator[str]:
+    """Changes; what was expected and observed only of those that got worse."""
+
     def show(change: VerdictChange) -> Iterator[str]:
         was, now = (VERDICTS[verdict].one for verdict in change.verdicts)
         share = f" {change.after.share}" if change.after and change.after.share else ""
         yield f"  {change.pair.name}  {change.fact.id}  {was} → {now}{share}"
         yield f"    {_plain(change.fact.statement)}"
-        worst = change.after.worst if change.after else None
+        worst = change.after.worst if change.after and change.direction == "worse" else None
         if worst is not None and worst.verdict in ("differs", "otherwise"):
             yield from _beside("expected", (worst.expected or "").split("\n"))
             yield from _beside("observed", (worst.observed or "").split("\n"))
@@ -179,14 +181,12 @@ def _list(
 
 def _counts(comparison: Comparison) -> str:
     better, otherwise, answers = len(comparison.better), len(comparison.otherwise), len(comparison.answers)
-    judged = sum(1 for timing in comparison.times if timing.judged.chance is not None)
-    few = len(comparison.times) - judged
-    fewest = fewest_pairs([len(timing.pairs.before_s) for timing in comparison.times])
-    parts = [
-        f"{better} better",
-        f"{otherwise} otherwise",
-        plural(answers, "answer") + " changed",
-        plural(len(comparison.quicker), "command") + f" quicker of {judged} judged",
-        *([f"{few} with fewer than {fewest} pairs not judged"] if few else []),
-    ]
-    return "; " + ", ".join(parts)
+    return f"; {better} better, {otherwise} otherwise, {plural(answers, 'answer')} changed, {len(comparison.quicker)} quicker"
+
+
+def _judged(comparison: Comparison) -> Iterator[str]:
+    if comparison.times:
+        fewest = fewest_pairs([len(timing.pairs.before_s) for timing in comparison.times])
+        few = sum(1 for timing in comparison.times if timing.judged.chance is None)
+        left_out = f"; {few} with fewer than {fewest} pairs of times are not: --repeat gives more" if few else ""
+        yield f"Response times of {plural(len(comparison.times) - few, 'command')} are judged{left_out}."
