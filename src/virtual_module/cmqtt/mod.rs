@@ -330,13 +330,15 @@ impl Service for Cmqtt {
         };
         match self.rule(matched.command_name) {
             Go => self.write(device, matched),
-            No if device.quirks.has("state_ignored") => match matched.command_name {
-                name @ (START | STOP) => {
-                    device.replies.urc(format!("{}: {}", name.trim_start_matches("AT"), err::OK), device.now);
-                    Answer::Accepted
+            No if device.quirks.has("state_ignored") => {
+                let name = matched.command_name;
+                match name {
+                    START | STOP => device.replies.urc(format!("{}: 0", name.trim_start_matches("AT")), device.now),
+                    CONNECT | DISCONNECT | PUBLISH | SUBSCRIBE | UNSUBSCRIBE => self.result(device, name, err::OK),
+                    _ => return Answer::Done,
                 }
-                _ => Answer::Done,
-            },
+                Answer::Accepted
+            }
             No => Answer::Refused(Refusal::State),
             Why(code) => {
                 self.use_up(device, matched);

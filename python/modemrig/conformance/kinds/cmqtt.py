@@ -25,9 +25,9 @@ HEAD = re.compile(rb"\+CMQTTRX(START|TOPIC|PAYLOAD|END): ?([\d, ]+)\r\n")
 Found = TypeVar("Found")
 
 
-def small(line: str) -> str:
+def small(line: str, head: str = "at") -> str:
     """A line with a small ``at``, which documents allow (1.4): a module can be broken for such lines, and for no other."""
-    return f"at{line.removeprefix('AT')}"
+    return f"{head}{line.removeprefix('AT')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,8 +166,9 @@ def _subscription(service: Service) -> None:
 def _unsubscription(service: Service) -> None:
     probe = service.reach("connected")
     first, second = service.topic("first"), service.topic("other")
-    service.unsubscribe(first)
-    probe.expect(probe.ask(f"AT+CMQTTUNSUB=0,{len(second)},0", second.encode()), [">", "OK", "+CMQTTUNSUB: 0,0"])
+    service.enter("AT+CMQTTUNSUBTOPIC", first)
+    service.done("AT+CMQTTUNSUB=0,1")
+    probe.expect(probe.ask(f"AT+CMQTTUNSUB=0,{len(second)}", second.encode()), [">", "OK", "+CMQTTUNSUB: 0,0"])
     service.carries("UNSUBSCRIBE", filters=[second])
 
 

@@ -14,11 +14,11 @@ from modemrig.conformance.probe import HEARD_WITHIN_S, Differs, Probe
 from modemrig.conformance.samples import line, ready, typed
 
 SEEN = ("sim", "broker_control", "time")
-EARLY = 0.8
+EARLY = 0.65
 """Not before this part of a documented time: below it a clock counts as wrong, not as coarse."""
 LATE_MS = 500
 """A broken module is so much later than it may be: less than the host waits beyond."""
-SLACK_S = 1.0
+SLACK_S = 2.0
 """How much later than documented something may be seen, beside what the machine in between takes."""
 
 
@@ -146,11 +146,14 @@ def _default(service: Service) -> None:
 def _keepalive(service: Service) -> None:
     probe = service.probe
     expected = probe.seconds(60)
+    probe.reach("acquired")
+    # From before CONNECT to behind PINGREQ: a busy computer makes that longer, never shorter.
+    began = time.monotonic()
     service.join(keepalive=60)
-    connected = service.packet("CONNECT").time
-    ping = service.packet("PINGREQ", within_s=expected + HEARD_WITHIN_S).time
-    if not EARLY * expected <= ping - connected <= expected + SLACK_S:
-        raise Differs("PINGREQ after 60 s", f"after {(ping - connected) * probe.speed:.1f} s")
+    service.packet("PINGREQ", within_s=expected + HEARD_WITHIN_S)
+    took = time.monotonic() - began
+    if not EARLY * expected <= took <= expected + SLACK_S:
+        raise Differs("PINGREQ after 60 s", f"after {took * probe.speed:.1f} s")
 
 
 @TIMES(
@@ -176,16 +179,17 @@ def _keepalive_again(service: Service) -> None:
 def _unanswered(service: Service) -> None:
     probe = service.reach("acquired")
     service.given('AT+CMQTTCFG="optimeout",0,60')
+    began = time.monotonic()
     service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
-    connected = service.packet("CONNECT").time
     try:
         probe.bench_broker.lose("PINGRESP", client_id=probe.client_id())
         probe.await_line(r"\+CMQTTCONNLOST: ?\d+,\d+", within_s=probe.seconds(120) + HEARD_WITHIN_S)
-        took = probe.bench_broker.record()[-1].time - connected
-        if took < EARLY * probe.seconds(60):
-            raise Differs("+CMQTTCONNLOST after the keep-alive", f"after {took * probe.speed:.1f} s")
+        took = time.monotonic() - began
+        if took < EARLY * probe.seconds(120):
+            raise Differs("+CMQTTCONNLOST after keep-alive and optimeout, 120 s", f"after {took * probe.speed:.1f} s")
     finally:
         probe.bench_broker.behave()
+        probe.moved()
 
 
 TIMES.unchecked(

@@ -18,12 +18,12 @@ SECOND_SHOWN = "The example prints a second client the module does not have."
 def _no_second_client(probe: Probe) -> None:
     probe.reach("acquired")
     probe.moved()
-    probe.refuse(small("AT+CMQTTREL=1"))
+    probe.refuse(small("AT+CMQTTREL=1", "At"))
 
 
 def _one_client_shown(probe: Probe) -> None:
     probe.reach("acquired")
-    answer = probe.ask(small("AT+CMQTTCFG?"))
+    answer = probe.ask(small("AT+CMQTTCFG?", "At"))
     shown = [line for line in answer.lines if line.startswith("+CMQTTCFG:")]
     if len(shown) != 1:
         raise Differs("+CMQTTCFG: 0,<checkutf8_flag>,<optimeout_val>\nOK", answer.shown())
@@ -95,6 +95,6 @@ BROKEN = (
     Broken(
         "there is a second client",
         (SECOND_RELEASED, SECOND_SHOWN),
-        ("reworded:from=ERROR,to=OK,line=at+CMQTTREL=1", "doubled:text=+CMQTTCFG:,line=at+CMQTTCFG?"),
+        ("reworded:from=ERROR,to=OK,line=At+CMQTTREL=1", "doubled:text=+CMQTTCFG:,line=At+CMQTTCFG?"),
     ),
 )
