@@ -182,3 +182,8 @@ def ready(probe: Probe, command: Command, variant: Variant | None = None, client
         answer: Answer = probe.ask(probe.fill(template, client), probe.fill(text, client).encode())
         if answer.final != "OK":
             raise Blocked(f"{answer.sent} was answered {answer.shown()!r}")
+
+
+def small(line: str, head: str = "at") -> str:
+    """A line with a small ``at``, which documents allow (1.4): a module can be broken for such lines, and for no other."""
+    return f"{head}{line.removeprefix('AT')}"

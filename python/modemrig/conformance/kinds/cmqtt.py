@@ -16,6 +16,7 @@ from modemrig.broker import RecordedPacket
 from modemrig.conformance.kinds.cases import CaseKind
 from modemrig.conformance.ladder import State
 from modemrig.conformance.probe import HEARD_WITHIN_S, Answer, Blocked, Differs, Probe
+from modemrig.conformance.samples import small
 from modemrig.hil.peer import Peer
 from modemrig.hil.wire import same
 
@@ -23,11 +24,6 @@ NOWHERE = "tcp://no-such-name.invalid:1883"
 """An address that no module can reach: the name is reserved, so that nobody resolves it (RFC 2606)."""
 HEAD = re.compile(rb"\+CMQTTRX(START|TOPIC|PAYLOAD|END): ?([\d, ]+)\r\n")
 Found = TypeVar("Found")
-
-
-def small(line: str, head: str = "at") -> str:
-    """A line with a small ``at``, which documents allow (1.4): a module can be broken for such lines, and for no other."""
-    return f"{head}{line.removeprefix('AT')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.cases import Table
-from modemrig.conformance.kinds.cmqtt import Service, ServiceKind, small
+from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.probe import HEARD_WITHIN_S, Differs, Probe
-from modemrig.conformance.samples import line, ready, typed
+from modemrig.conformance.samples import line, ready, small, typed
 
 SEEN = ("sim", "broker_control", "time")
 EARLY = 0.65

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from modemrig.conformance.facts import Unchecked
-from modemrig.conformance.kinds.cmqtt import small
 from modemrig.conformance.kinds.note import Broken, Checked, Row, Said
 from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.samples import small
 
 SECOND_RELEASED = "The test form prints a second client the module does not have."
 SHORT_FORMS = (

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modemrig.broker import RecordedPacket
-from modemrig.conformance.document import Command, Document, Variant
+from modemrig.conformance.document import Document, Variant
 from modemrig.conformance.kinds.behaviour import publisher
 from modemrig.conformance.ladder import State
 from modemrig.conformance.probe import HEARD_WITHIN_S, Answer, Blocked, Differs, Probe
@@ -187,11 +186,6 @@ def want(name: str, expected: Any, observed: Any) -> None:
         raise Differs(f"{name}: {expected}", f"{name}: {observed}")
 
 
-def fields_of(packet: RecordedPacket, names: Iterable[str]) -> Mapping[str, Any]:
-    """Some of what a packet carries."""
-    return {name: packet.fields.get(name) for name in names}
-
-
 def patience(probe: Probe) -> float:
     """How long to wait for what the broker sends."""
     return NEAR_S if probe.place.slot.is_virtual else HEARD_WITHIN_S
@@ -221,8 +215,3 @@ def next_at_peer(probe: Probe, topic: str, within_s: float | None = None) -> byt
         if name == topic:
             return payload
     return None
-
-
-def qos_of(command: Command) -> tuple[int, ...]:
-    """The qualities of service of a command."""
-    return tuple(int(value) for value in command.params["qos"].values)

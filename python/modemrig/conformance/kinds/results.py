@@ -12,28 +12,29 @@ from modemrig.conformance.kinds.behaviour import PUBLISH, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import Client
 from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.samples import small
 from modemrig.hil.wire import Line
 
 
 def _open(probe: Probe) -> None:
     probe.reach("idle")
-    probe.expect(probe.ask(probe.fill('AT+QMTOPEN={client},"{host}",{port}')), ["OK", "+QMTOPEN: 0,0"])
+    probe.expect(probe.ask(small(probe.fill('AT+QMTOPEN={client},"{host}",{port}'))), ["OK", "+QMTOPEN: 0,0"])
 
 
 def _conn(probe: Probe) -> None:
     probe.reach("opened")
     line = 'AT+QMTCONN={client},"{client_id}"{login}'
-    probe.expect(probe.ask(probe.fill(line)), ["OK", "+QMTCONN: 0,0,0"])
+    probe.expect(probe.ask(small(probe.fill(line))), ["OK", "+QMTCONN: 0,0,0"])
 
 
 def _disc(probe: Probe) -> None:
     probe.reach("connected")
-    probe.expect(probe.ask("AT+QMTDISC=0"), ["OK", "+QMTDISC: 0,0"])
+    probe.expect(probe.ask(small("AT+QMTDISC=0")), ["OK", "+QMTDISC: 0,0"])
 
 
 def _close(probe: Probe) -> None:
     probe.reach("opened")
-    probe.expect(probe.ask("AT+QMTCLOSE=0"), ["OK", "+QMTCLOSE: 0,0"])
+    probe.expect(probe.ask(small("AT+QMTCLOSE=0")), ["OK", "+QMTCLOSE: 0,0"])
 
 
 def _sub(probe: Probe) -> None:
@@ -164,7 +165,7 @@ class Result(Behaviours):
             yield from self.broken(
                 *(document, f"the result of {command} comes before OK", "success"),
                 subjects=(command,),
-                faults=(f"reordered:command={command}",),
+                faults=(f"reordered:line={small(command)}",),
             )
         yield from self.broken(
             *(document, "a will message is refused", "success"),

@@ -12,6 +12,7 @@ from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.kinds.qmt_client import Client
 from modemrig.conformance.probe import Answer, Blocked, Differs, Probe
+from modemrig.conformance.samples import small
 
 SAMPLES = 3
 """How often each command is timed."""
@@ -35,7 +36,7 @@ def _close(probe: Probe) -> list[Answer]:
     answers = []
     for _ in range(SAMPLES):
         probe.reach("opened")
-        answers.append(probe.ask("AT+QMTCLOSE=0"))
+        answers.append(probe.ask(small("AT+QMTCLOSE=0")))
     return answers
 
 
@@ -51,7 +52,7 @@ def _disc(probe: Probe) -> list[Answer]:
     answers = []
     for _ in range(SAMPLES):
         probe.reach("connected")
-        answers.append(probe.ask("AT+QMTDISC=0"))
+        answers.append(probe.ask(small("AT+QMTDISC=0")))
     return answers
 
 
@@ -152,6 +153,9 @@ class ResponseTime(Kind):
         for command in document.commands:
             if command.name in facts and command.short in ("QMTSUB", "QMTUNS", "QMTPUB", "QMTPUBEX"):
                 late[command.name] = (1300, f"conformance/{TOPIC}")
+            most = command.max_response
+            if command.name in facts and command.short in ("QMTCLOSE", "QMTDISC") and most and most["ms"] == 300:
+                late[command.name] = (400, small(command.name))
         for name, (ms, text) in late.items():
             if name in facts:
                 yield Breakage(
