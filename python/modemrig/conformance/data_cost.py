@@ -47,18 +47,17 @@ def as_text(facts: Mapping[str, Fact], results: Iterable[Mapping[str, Any]], *, 
     """
     spent: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     tls: defaultdict[str, int] = defaultdict(int)
-    documents, checked, left_out = [], 0, 0
+    checked, left_out = 0, 0
     for result in results:
         fact = facts[result["fact"]]
         if not is_for_real(fact, patience=patience):
             left_out += 1
             continue
         checked += 1
-        if fact.document not in documents:
-            documents.append(fact.document)
         spent[fact.kind][fact.document] += result["data_bytes"] or 0
         if "tls" in fact.needs:
             tls[fact.document] += result["data_bytes"] or 0
+    documents = list(dict.fromkeys(fact.document for fact in facts.values()))
     total = {document: sum(row[document] for row in spent.values()) for document in documents}
     kinds = sorted(
         (kind for kind, row in spent.items() if any(row.values())), key=lambda kind: -sum(spent[kind].values())

@@ -381,6 +381,7 @@ class NotSaved(Setting):
 
     def check(self, probe: Probe, fact: Fact) -> None:
         probe.power_cycle()  # what was never set can be shown in fewer words than what was set back
+        probe.power_cycle()  # what was never set is shown otherwise than what was put back
         probe.reach(STANDS_IN[fact.subject])
         before = self.shown(probe, fact)
         self.put(probe, fact)
