@@ -117,13 +117,6 @@ def _started(service: Service) -> None:
     service.read(RELEASE)
 
 
-@TRANSITIONS(STOP, "stops", "AT+CMQTTSTOP stops the service: read forms answer ERROR")
-def _stopped(service: Service) -> None:
-    probe = service.reach("started")
-    probe.expect(probe.ask(STOP), ["OK", "+CMQTTSTOP: 0"])
-    probe.refuse(f"{RELEASE}?")
-
-
 @TRANSITIONS(STOP, "may-start-again", "after AT+CMQTTSTOP the service can be started again")
 def _again(service: Service) -> None:
     probe = service.reach("started")
