@@ -64,7 +64,7 @@ class Outcome:
     others: tuple[str, ...]
     """Facts that differ and should not, each with what was seen."""
     blocked: int
-    """Facts that could not be judged, because what they rest on is broken."""
+    """Facts that could not be judged or differ as well, because they rest on what is broken, or repeat it."""
     facts: int
     """Facts that were checked."""
     duration_s: float
@@ -159,12 +159,14 @@ def check(cell: Cell, sections: tuple[str, ...] = ()) -> Outcome:
         try:
             for fact in facts:
                 result = held.check(fact)
+                is_meant = fact.id in breakage.fails
                 if result.verdict in ("differs", "otherwise"):
                     noticed.add(fact.id)
-                    if fact.id not in breakage.fails:
+                    if not is_meant and not KINDS[fact.kind].repeats:
                         others.append(f"{fact.id}: expected {result.expected!r}, observed {result.observed!r}")
-                elif result.verdict == "blocked":
-                    blocked += 1
+                blocked += result.verdict == "blocked" or (
+                    fact.id in noticed and KINDS[fact.kind].repeats and not is_meant
+                )
                 if held.trouble is not None:
                     others.append(held.trouble)
                     break

@@ -32,6 +32,7 @@ class Example(Kind):
 
     name = "example"
     title = "Each worked example goes as printed."
+    repeats = True
 
     def facts(self, document: Document) -> Iterator[Fact]:
         for example in document.examples:

@@ -52,6 +52,8 @@ class Kind(ABC):
     """``maximum``: the last word of the ids of its facts, or the word that stands for it in reports."""
     title: ClassVar[str]
     """What all its facts say, in a sentence."""
+    repeats: ClassVar[bool] = False
+    """Whether its facts say in a row what facts of other kinds say one by one, and so fail with any of them."""
 
     @abstractmethod
     def facts(self, document: Document) -> Iterator[Fact]:
