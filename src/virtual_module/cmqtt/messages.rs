@@ -105,6 +105,10 @@ impl Cmqtt {
             "AT+CMQTTSUBTOPIC" => self.staged.subscribe = Some((text, qos)),
             "AT+CMQTTUNSUBTOPIC" => self.staged.unsubscribe = Some(text),
             SUBSCRIBE => return self.subscribe(device, text, qos),
+            UNSUBSCRIBE if device.quirks.has("nothing_forgotten") => {
+                let first = self.staged.unsubscribe.get_or_insert(text).clone();
+                return self.unsubscribe(device, first);
+            }
             UNSUBSCRIBE => return self.unsubscribe(device, text),
             _ => self.store_message(&command, text.into_bytes(), qos),
         }
