@@ -98,6 +98,12 @@ def test_only_what_a_document_says_is_documented(dialect: str, end: str, basis: 
     assert fact.basis == basis
 
 
+@pytest.mark.parametrize("dialect", QMT)
+def test_every_longest_response_is_measured(dialect: str) -> None:
+    limited = {command.name for command in load(dialect).commands if command.max_response is not None}
+    assert {fact.subject for fact in of_kind(dialect, "response-time")} == limited
+
+
 @pytest.mark.parametrize(
     ("command", "settings", "seconds"),
     [
