@@ -250,6 +250,23 @@ def test_a_refused_line_and_an_acknowledged_one_are_no_pair_of_times(b: dict[str
     assert "AT+QMTOPEN" not in {timing.command for timing in changed(b).slower}
 
 
+@pytest.mark.parametrize(
+    ("sent", "answer", "slower"), [("AT+X=1", "OK", 1), ("AT+X=1", "ERROR", 0), ("AT+Y=1", "OK", 0)]
+)
+def test_without_a_maximum_the_same_answer_of_a_command_is_timed(
+    b: dict[str, Any], sent: str, answer: str, slower: int
+):
+    a = copy.deepcopy(RAW)
+    rows = {row["fact"] for row in checks(RAW, "documented", "conforms")[:40]}
+    for raw, said, took in ((a, "OK", 0.001), (b, answer, 9.0)):
+        next(fact for fact in raw["facts"] if fact["id"] == min(rows))["subject"] = "AT+X"
+        for row in raw["results"]:
+            if row["slot"] == SLOT and row["fact"] in rows:
+                line = {"sent": sent, "typed": None, "answer": [said], "response_s": took, "max_response_s": None}
+                row["exchanges"] = [line]
+    assert len(changed(b, a).slower) == slower
+
+
 def test_times_of_clocks_of_another_speed_are_not_compared(b: dict[str, Any]):
     b["speed"] = 60.0
     comparison = changed(b)

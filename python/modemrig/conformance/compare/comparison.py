@@ -198,7 +198,7 @@ def compare(a: Results, b: Results, *, slot_a: str | None = None, slot_b: str | 
     view_a, view_b = View(a), View(b)
     verdicts: list[VerdictChange] = []
     compared, only_a, only_b = (dict.fromkeys(pairs, 0) for _ in range(3))
-    found = _Exchanges()
+    found = _Exchanges(frozenset(fact.subject.upper() for fact in facts_b))
     for pair in pairs:
         for fact in facts_b:
             if fact.document != pair.document or fact.id not in a.fact:
@@ -267,8 +267,9 @@ def _notes(comparison: Comparison) -> Iterator[str]:
 class _Exchanges:
     """Lines that both runs sent for the same fact, in the same order: the pairs of exchanges."""
 
-    def __init__(self) -> None:
+    def __init__(self, subjects: frozenset[str]) -> None:
         self.volatile = 0
+        self._subjects = subjects
         self._answers: dict[tuple[SlotPair, str, str | None, tuple[str, ...], tuple[str, ...]], list[Fact]] = {}
         self._times: dict[tuple[SlotPair, str, float | None], list[tuple[float, float]]] = defaultdict(list)
 
@@ -281,7 +282,7 @@ class _Exchanges:
         for before, after in zip(change.before.attempts, change.after.attempts, strict=False):
             count: Counter[tuple[str, str | None]] = Counter()
             for one, other in _same_lines(before.exchanges, after.exchanges):
-                self._time(pair, fact, one, other)
+                self._time(pair, one, other)
                 line = one.sent, one.typed
                 said[*line, count[line]].append((_masked(one, pair.before), _masked(other, pair.after)))
                 count[line] += 1
@@ -296,14 +297,17 @@ class _Exchanges:
             now = next(answer for answer, _ in after_said.most_common() if answer != was)
             self._answers.setdefault((pair, sent, typed, was, now), []).append(fact)
 
-    def _time(self, pair: SlotPair, fact: Fact, one: Exchange, other: Exchange) -> None:
-        """Maxima are of acknowledged requests; without one, only the same answer takes comparable time."""
+    def _time(self, pair: SlotPair, one: Exchange, other: Exchange) -> None:
+        """Maxima are of acknowledged requests; without one, only the same answer takes comparable time.
+
+        A line that no fact is about (a check may send nonsense) is not timed.
+        """
         command = command_of(one.sent)
         if command is None:
             return
         is_limited = one.max_response_s is not None and other.max_response_s is not None
         has_none = one.max_response_s is None and other.max_response_s is None
-        if is_limited or (has_none and command == fact.subject.upper() and one.answer == other.answer):
+        if is_limited or (has_none and command in self._subjects and one.answer == other.answer):
             self._times[pair, command, other.max_response_s].append((one.response_s, other.response_s))
 
     def answers(self) -> Iterator[AnswerChange]:
