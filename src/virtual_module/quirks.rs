@@ -45,8 +45,11 @@ pub const QUIRKS: &[QuirkRow] = &[
     QuirkRow { name: "clients_mixed_up", title: "Messages of every client are shown as those of client 0." },
     QuirkRow { name: "resends_once_less", title: "A packet is sent again once less than retry_times says." },
     QuirkRow { name: "notice_always", title: "Each resend is reported, whatever timeout_notice says." },
-    QuirkRow { name: "esc_sends", title: "Esc sends an empty message instead of none." },
-    QuirkRow { name: "echo_inverted", title: "view/mode means the opposite." },
+    QuirkRow {
+        name: "esc_sends",
+        title: "Esc sends an empty message instead of none, unless AT+CMEE asks for numbers.",
+    },
+    QuirkRow { name: "never_echoes", title: "Typed bytes are not shown, whatever view/mode says." },
     QuirkRow { name: "hex_ignored", title: "Payloads are text in both directions, whatever the settings say." },
     QuirkRow { name: "never_pings", title: "No PINGREQ is sent." },
     QuirkRow { name: "will_forgotten", title: "CONNECT has no will." },

@@ -98,7 +98,10 @@ const SCENES: &[(&str, &str, Scene)] = &[
         m.host(b"x\x1b");
         m.after(1.0);
     }),
-    ("echo_inverted", LTE, |m| publish(m, 0, "1", b"x")),
+    ("never_echoes", LTE, |m| {
+        m.ask("AT+QMTCFG=\"view/mode\",0,1", 0.1);
+        publish(m, 0, "1", b"x");
+    }),
     ("hex_ignored", LTE, |m| {
         m.ask("AT+QMTCFG=\"dataformat\",0,0,1", 0.1);
         m.ask("AT+QMTSUB=0,1,\"t\",1", 1.0);

@@ -261,7 +261,9 @@ impl Service for Qmt {
     fn typed(&mut self, device: &mut Device, ended: Ended) -> Answer {
         match (self.typing.take(), ended) {
             (Some(typing), Ended::With(bytes)) => self.take(device, typing, bytes),
-            (Some(typing), Ended::Cancelled) if device.quirks.has("esc_sends") => self.take(device, typing, Vec::new()),
+            (Some(typing), Ended::Cancelled) if device.quirks.has("esc_sends") && device.error_form() == 0 => {
+                self.take(device, typing, Vec::new())
+            }
             _ => Answer::Refused(Refusal::Cancelled),
         }
     }

@@ -195,7 +195,7 @@ fn typed(device: &Device, index: u8, end: PayloadEnd) -> Typed {
     let seconds = setting_int(device, index, "edit/timeout", 2).filter(|_| limited);
     Typed {
         end,
-        echo: (setting_int(device, index, "view/mode", 1) == Some(1)) != device.quirks.has("echo_inverted"),
+        echo: setting_int(device, index, "view/mode", 1) == Some(1) && !device.quirks.has("never_echoes"),
         timeout: seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
         asks: Asks::Prompt,
     }

@@ -225,13 +225,13 @@ def _edit_off(probe: Probe) -> None:
 def _echo(probe: Probe, mode: int) -> None:
     client = Client(probe, state="idle")
     client.cfg("view/mode", mode)
-    client, topic = Client(probe), probe.topic("input")
+    client, topic = Client(probe), probe.topic("input-echo")
     start = probe.now()
-    answer = client.publish(topic, b"is it shown?")
+    answer = client.publish(topic, ECHOED)
     if answer.final != "OK":
         raise Blocked(f"{answer.sent} was answered {answer.shown()!r}")
     received = b"".join(entry.data for entry in probe.modem.transcript(start) if entry.direction == "rx")
-    want("what was typed is shown", bool(mode), b"is it shown?" in received)
+    want("what was typed is shown", bool(mode), ECHOED in received)
 
 
 def _echo_off(probe: Probe) -> None:
@@ -249,6 +249,7 @@ def _edit_basis(document: Document) -> Basis:
     return "documented" if any("answers ERROR" in param.title for param in settings.params.values()) else "inherited"
 
 
+ECHOED = b"is it shown?"
 EDIT = "edit/timeout"
 VIEW = "view/mode"
 
@@ -355,7 +356,12 @@ class Input(Behaviours):
             faults=(f"packet_changed:field=connect.will_payload,value=wrong,topic={topic}-will",),
         )
         yield from self.broken(document, "Esc sends what there is", "esc", "esc-answer", quirks=("esc_sends",))
-        yield from self.broken(document, "the echo is inverted", "hidden", "shown", quirks=("echo_inverted",))
+        yield from self.broken(document, "typed bytes are never shown", "shown", quirks=("never_echoes",))
+        yield from self.broken(
+            document,
+            *("typed bytes are always shown", "hidden"),
+            faults=(f"reworded:from='> ',to='> {ECHOED.decode()}',line={topic}-echo",),
+        )
         yield from self.broken(
             document,
             *("unfinished input ends with OK", "given-up", "time"),
