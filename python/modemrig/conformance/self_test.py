@@ -121,6 +121,8 @@ def matrix(chosen: list[str], kinds: list[str], *, everywhere: bool) -> Iterator
             document = load(dialect)
             for number, breakage in enumerate(KINDS[kind].breakages(document)):
                 # The same words in two families are two ways.
+                if not breakage.fails:
+                    continue  # of another family
                 if everywhere or (document.family, breakage.title) not in seen:
                     seen.add((document.family, breakage.title))
                     yield Cell(kind, dialect, number)
