@@ -7,6 +7,7 @@ from modemrig.conformance.kinds.note import Broken, Checked, Row, Said
 from modemrig.conformance.kinds.qmt_client import Client
 from modemrig.conformance.kinds.window import in_flight
 from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.samples import small
 
 WILLEX_QUERY = "The answer to the query of willex is printed without OK; the module sends it."
 MISPRINT = "The section prints AT+QMTCCLOSE throughout, a misprint: the module answers that with ERROR."
@@ -35,7 +36,7 @@ def _id_of_another(probe: Probe) -> None:
 
 
 def _willex_query(probe: Probe) -> None:
-    answer = probe.ask('AT+QMTCFG="willex",0')
+    answer = probe.ask(small('AT+QMTCFG="willex",0'))
     if answer.final != "OK":
         raise Differs("OK", answer.shown())
 
@@ -119,6 +120,6 @@ NOTES: dict[str, Row] = {
 }
 
 BROKEN = (
-    Broken("the query of willex ends with ERROR", (WILLEX_QUERY,), ("reworded:from=OK,to=ERROR,line='\"willex\",0'",)),
+    Broken("the query of willex ends with ERROR", (WILLEX_QUERY,), ("reworded:from=OK,to=ERROR,line=at+QMTCFG",)),
     Broken("a misprint is taken", (MISPRINT,), ("reworded:from=ERROR,to=OK,line=AT+QMTCCLOSE",)),
 )
