@@ -18,14 +18,14 @@ from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.probe import Probe
 
 WAYS = {**codes_qmt.WAYS, **codes_cmqtt.WAYS}
-MARK = {"qmt": "codes", "cmqtt": ",61"}
+MARK = {"qmt": "codes", "cmqtt": ",67"}
 """What only command lines of these ways have; a broken module knows them by it."""
 EVERYWHERE, NOWHERE = "", "nowhere"
 MARKS = {
     **dict.fromkeys(
         (
             *("open_given_up", "open_unanswered", "open_without_certificate", "open_without_tls", "open_without_pdp"),
-            *("open_refused", "open_without_network", "disc_unsent"),
+            *("open_refused", "open_without_network", "disc_unsent", "stat_disconnect"),
         ),
         EVERYWHERE,
     ),

@@ -51,7 +51,7 @@ def staged(scene: Scene, topic: str | None = None) -> Scene:
 
 def published(scene: Scene, topic: str | None = None, *, at_once: bool = False) -> Scene:
     """Enter a message, and publish it."""
-    staged(scene, topic).say("AT+CMQTTPUB=0,1,61", at_once=at_once)
+    staged(scene, topic).say("AT+CMQTTPUB=0,1,67", at_once=at_once)
     return scene
 
 
@@ -103,7 +103,7 @@ def secured(scene: Scene, number: int | None = None) -> Scene:
 
 def meanwhile(scene: Scene) -> Scene:
     """The network is lost while the client connects."""
-    acquired(scene).say(f'AT+CMQTTCONNECT=0,"tcp://{scene.broker.host}:{scene.silent()}",61,1', at_once=True)
+    acquired(scene).say(f'AT+CMQTTCONNECT=0,"tcp://{scene.broker.host}:{scene.silent()}",67,1', at_once=True)
     return scene.around(registration="searching")
 
 
@@ -161,7 +161,7 @@ WAYS: dict[str, Way] = {
         lambda s: unsubscribed(connected(s.loses("UNSUBACK"))), CLOCK, said="no UNSUBACK comes", timer_s=130
     ),
     "sim_no_puback": Way(lambda s: published(connected(s.loses("PUBACK"))), CLOCK, said="no PUBACK comes", timer_s=130),
-    "sim_empty": Way(lambda s: connected(s).say("AT+CMQTTPUB=0,1,61"), said="nothing was entered"),
+    "sim_empty": Way(lambda s: connected(s).say("AT+CMQTTPUB=0,1,67"), said="nothing was entered"),
     "sim_used": Way(lambda s: acquired(s).say(f'AT+CMQTTACCQ=0,"{s.name}",0'), said="the client is acquired"),
     "sim_connected_twice": Way(lambda s: joined(connected(s)), basis="decided", said="the client is connected"),
     "sim_unacquired": Way(lambda s: s.reach("started").say("AT+CMQTTREL=0"), said="the client to be released is not"),
@@ -188,7 +188,7 @@ WAYS: dict[str, Way] = {
     "sim_unusable": Way(lambda s: secured(unusable(s)), TLS, "decided", "the file holds no certificate"),
     "sim_certificate": Way(lambda s: secured(missing(s)), TLS, said="the file is not there"),
     "sim_disconnect": Way(
-        lambda s: connected(s).unwritable().say("AT+CMQTTDISC=0,61"), REFUSAL, said="the socket refuses DISCONNECT"
+        lambda s: connected(s).unwritable().say("AT+CMQTTDISC=0,67"), REFUSAL, said="the socket refuses DISCONNECT"
     ),
     "lost_closed": Way(lambda s: connected(s, port=s.odd(CONNACK, "closes")), CONTROL, said="the broker closes"),
     "lost_no_pong": Way(lambda s: connected(s.loses("PINGRESP")), CLOCK, "decided", "no PINGRESP comes", timer_s=200),

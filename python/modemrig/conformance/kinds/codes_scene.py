@@ -22,7 +22,7 @@ NOBODY = "codes.invalid"
 NONSENSE = b"\xff" * 5
 """No packet of MQTT: the length of it never ends."""
 CONNACK = b"\x20\x02\x00\x00"
-LENGTH = 61
+LENGTH = 67
 """Of topics and other texts; a number that tells their lines from others'."""
 NOT_UTF8 = b"\xff" * LENGTH
 AT_ONCE_S = 0.4

@@ -23,7 +23,7 @@ JOINED = r"\+QMTCONN: ?0,0,0"
 NOT_JOINED = r"ERROR|\+CME ERROR: .*|\+QMTCONN: ?0,[12]|\+QMTSTAT: ?0,\d+"
 SERVED = r"\+CMQTTCONNECT: ?0,0"
 NOT_SERVED = r"\+CMQTTCONNECT: ?0,[1-9]\d*"
-NUMBER = 62
+NUMBER = 68
 """A time in seconds that only these lines have."""
 SECRET = "0123456789abcdef0123456789abcdef"
 ACCESS_KEY = "KuF3NT/jUBJ62LNBB/A8XZA9CqS3Cu79B/ABmfA1UCw="
