@@ -347,7 +347,7 @@ class Probe:
                     self._exchange(f"AT+QMTDISC={client}")
                     self._exchange(f"AT+QMTCLOSE={client}")
         else:
-            for line in ("AT+CMQTTDISC=0,60", "AT+CMQTTREL=0", "AT+CMQTTSTOP"):
+            for line in ("AT+CMQTTDISC=0,120", "AT+CMQTTREL=0", "AT+CMQTTSTOP"):
                 self._exchange(line)
 
     def power_cycle(self) -> None:

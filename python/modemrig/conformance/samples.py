@@ -86,7 +86,7 @@ def sample(param: Param) -> str:
         return param.default or next(iter(param.values), "1")
     # Neither end of the range: those are facts of their own.
     inside = param.default if param.default not in (str(param.min), str(param.max)) else None
-    return inside or str(min(param.min + 1, param.max or param.min + 1))
+    return inside or str(min(param.min + 1, param.max if param.max is not None else param.min + 1))
 
 
 def line(

@@ -115,9 +115,12 @@ class TooFew(Refused):
                 )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        # A setting without a client is none, whatever the document says.
-        facts = [fact for fact in self.facts(document) if not the_way(document, fact).is_keyed]
+        facts = [fact for fact in self.facts(document) if fact.subject in DISPENSABLE]
         yield Breakage("one parameter less will do", frozenset(f.id for f in facts), widened(document, facts))
+
+
+DISPENSABLE = ("AT+QMTPUBEX", "AT+QMTTENAUTH", "AT+CMQTTACCQ", "AT+CMQTTPUB")
+"""Commands that a virtual module can carry out without their last parameter, if its document lets it."""
 
 
 class TooMany(Refused):

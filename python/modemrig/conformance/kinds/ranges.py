@@ -14,7 +14,7 @@ from modemrig.conformance.facts import Fact
 from modemrig.conformance.kinds.kind import Breakage, difference
 from modemrig.conformance.kinds.lines import Refused, Taken, written_params
 from modemrig.conformance.probe import Blocked, Probe
-from modemrig.conformance.samples import STANDS_IN, ready, written
+from modemrig.conformance.samples import STANDS_IN, ready, sample, written
 
 
 def ends(document: Document, end: Literal["min", "max"], step: int) -> Iterator[tuple[Command, Variant, Param, int]]:
@@ -37,6 +37,14 @@ def moved(facts: list[Fact], end: Literal["min", "max"], by: int) -> str:
     )
 
 
+def unusual(document: Document, facts: Iterator[Fact]) -> list[Fact]:
+    """Facts about numbers that are not the usual ones in the lines of other facts, too."""
+    commands = {command.name: command for command in document.commands}
+    return [
+        fact for fact in facts if sample(commands[fact.subject].params[fact.about["param"]]) != str(fact.about["value"])
+    ]
+
+
 class Minimum(Taken):
     """The smallest documented number is taken."""
 
@@ -55,7 +63,7 @@ class Minimum(Taken):
             )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        facts = [fact for fact in self.facts(document) if fact.about["param"] not in COMMON]
+        facts = [fact for fact in unusual(document, self.facts(document)) if fact.about["param"] not in COMMON]
         yield Breakage("every smallest value is one larger", frozenset(f.id for f in facts), moved(facts, "min", 1))
 
 
@@ -77,7 +85,7 @@ class Maximum(Taken):
             )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        facts = list(self.facts(document))
+        facts = unusual(document, self.facts(document))
         yield Breakage("every largest value is one smaller", frozenset(f.id for f in facts), moved(facts, "max", -1))
 
 
@@ -179,6 +187,7 @@ class UnknownClient(Refused):
         assert command is not None
         with contextlib.suppress(Blocked):  # where there is such a client, it is refused for nothing but its number
             ready(probe, command, command.variant(fact.about["variant"]), fact.about["value"])
+        probe.moved()
         self.refused(probe, self.ask_now(probe, fact))
 
     def facts(self, document: Document) -> Iterator[Fact]:
