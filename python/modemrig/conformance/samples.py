@@ -184,6 +184,10 @@ def ready(probe: Probe, command: Command, variant: Variant | None = None, client
             raise Blocked(f"{answer.sent} was answered {answer.shown()!r}")
 
 
+MIXED = "aT"
+"""How the lines of some kinds begin; see ``small``."""
+
+
 def small(line: str, head: str = "at") -> str:
     """A line with a small ``at``, which documents allow (1.4): a module can be broken for such lines, and for no other."""
     return f"{head}{line.removeprefix('AT')}"

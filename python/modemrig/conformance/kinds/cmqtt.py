@@ -144,7 +144,7 @@ class Service:
             Differs: it says otherwise.
         """
         answer = self.probe.ask(line, payload)
-        wanted = f"{re.split('[=?]', line)[0].removeprefix('AT')}: 0,0"
+        wanted = f"{re.split('[=?]', line)[0][2:]}: 0,0"
         if answer.final != "OK" or not same(wanted, answer.late):
             raise Differs(f"OK\n{wanted}", answer.shown())
         return answer

@@ -11,7 +11,7 @@ from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.ladder import State
 from modemrig.conformance.probe import Answer, Differs, Probe
-from modemrig.conformance.samples import line, ready, typed
+from modemrig.conformance.samples import MIXED, line, ready, small, typed
 from modemrig.hil.wire import same
 
 RESULT_FIRST = ("AT+CMQTTDISC",)
@@ -58,7 +58,7 @@ class ServiceResult(Kind):
         ready(probe, command, command.variant(fact.about["variant"]))
         expected = [probe.fill(each) for each in fact.about["expected"]]
         since = probe.now()
-        answer = probe.ask(probe.fill(fact.about["line"]), fact.about["typed"])
+        answer = probe.ask(small(probe.fill(fact.about["line"]), MIXED), fact.about["typed"])
         if not (fact.subject in RESULT_FIRST and _alike(answer, expected[::-1])):
             probe.expect(answer, expected)
         # The next answer comes behind whatever there is more of this one.
@@ -68,19 +68,18 @@ class ServiceResult(Kind):
             raise Differs("\n".join([*expected, "OK"]), "\n".join(heard))
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        results = [fact for fact in self.facts(document) if fact.about["expected"][-1] != "OK"]
-        if results:
-            yield Breakage(
-                "every late result comes twice",
-                frozenset(fact.id for fact in results),
-                faults=tuple(_doubled(fact) for fact in results),
-            )
+        facts = list(self.facts(document))
+        if facts:
+            every = frozenset(fact.id for fact in facts)
+            yield Breakage("every OK comes twice", every, faults=(f"doubled:text=OK,line={MIXED}+CMQTT",))
+            late = [fact for fact in facts if fact.about["expected"][-1] != "OK"]
+            results = frozenset(fact.id for fact in late)
+            yield Breakage("every late result comes twice", results, faults=tuple(map(_doubled, late)))
 
 
 def _doubled(fact: Fact) -> str:
     """The fault that has its late result come twice."""
-    written = fact.about["line"].partition("=")
-    return f"doubled:text='{fact.about['expected'][-1].format(client=0)}',line='{written[0]}{written[1]}'"
+    return f"doubled:text='{fact.about['expected'][-1].format(client=0)}',line={small(fact.subject, MIXED)}"
 
 
 def _alike(answer: Answer, expected: list[str]) -> bool:

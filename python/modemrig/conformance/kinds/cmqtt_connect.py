@@ -21,6 +21,7 @@ LOOPBACK = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.r
 """An address of this machine where nobody else listens on the standard port."""
 STANDARD_PORT = 1883
 
+ODD_KEEPALIVE = 4321
 KEEPALIVES = (1, 600, 64800)
 """Seconds."""
 CONNECTS = Table("cmqtt")
@@ -30,19 +31,21 @@ CONNECTS = Table("cmqtt")
 
 @CONNECTS("AT+CMQTTACCQ", "client-id", "the client id of AT+CMQTTACCQ is the one in CONNECT", needs=SEEN)
 def _client_id(service: Service) -> None:
-    service.join()
-    service.carries("CONNECT", client_id=service.probe.client_id())
+    _named(service, f"{service.probe.client_id()}-named")
 
 
 @CONNECTS("AT+CMQTTACCQ", "longest-client-id", "a client id of the greatest length goes out whole", needs=SEEN)
 def _longest_client_id(service: Service) -> None:
-    probe = service.probe
-    command = probe.document.command("AT+CMQTTACCQ")
+    command = service.probe.document.command("AT+CMQTTACCQ")
     assert command is not None
-    name = probe.client_id().ljust(command.params["clientid"].max_len or 0, "x")
+    _named(service, service.probe.client_id().ljust(command.params["clientid"].max_len or 0, "x"))
+
+
+def _named(service: Service, name: str) -> None:
+    """A client acquired with this name connects with it."""
     service.join(acquire=f'AT+CMQTTACCQ=0,"{name}"')
-    rows = [row["client_id"] for row in probe.bench_broker.record()[service.mark :] if row.kind == "CONNECT"]
-    if name not in rows:
+    packets = service.probe.bench_broker.record()[service.mark :]
+    if name not in (rows := [row["client_id"] for row in packets if row.kind == "CONNECT"]):
         raise Differs(name, "\n".join(rows))
 
 
@@ -57,7 +60,9 @@ def _tls(service: Service) -> None:
     probe = service.reach("started")
     service.given(probe.fill('AT+CMQTTACCQ=0,"{client_id}",1'))
     words = probe.words()
-    service.succeeds(f'AT+CMQTTCONNECT=0,"tcp://{words["host"]}:{probe.broker.tls_port}",60,1{words["login"]}')
+    service.succeeds(
+        f'AT+CMQTTCONNECT=0,"tcp://{words["host"]}:{probe.broker.tls_port}",{ODD_KEEPALIVE},1{words["login"]}'
+    )
 
 
 @CONNECTS("AT+CMQTTACCQ", "tls-only", "a client of server_type 1 does not speak MQTT over TCP", needs=SEEN)
@@ -251,7 +256,9 @@ def _default_context(service: Service) -> None:
         service.given('AT+CSSLCFG="authmode",1,1')
         service.given('AT+CSSLCFG="cacert",1,"no-such-file.pem"')
         words = probe.words()
-        service.succeeds(f'AT+CMQTTCONNECT=0,"tcp://{words["host"]}:{probe.broker.tls_port}",60,1{words["login"]}')
+        service.succeeds(
+            f'AT+CMQTTCONNECT=0,"tcp://{words["host"]}:{probe.broker.tls_port}",{ODD_KEEPALIVE},1{words["login"]}'
+        )
     finally:
         for context, _, authmode, _, cacert, *_ in found:
             probe.ask(f'AT+CSSLCFG="authmode",{context},{authmode}')
@@ -353,3 +360,9 @@ class ServiceConnect(ServiceKind):
         yield broken("every session begins clean", "connect.clean_session", 1, "clean-session-0", "session-kept")
         names = ("user-name", "user-name-alone", "no-user-name", "longest-user-name", "longest-password", "password")
         yield broken("another user name goes out", "connect.username", "nobody", *names)
+        other = tuple(f"packet_changed:field=connect.client_id,value=other,topic={part}" for part in ("-named", "xxxx"))
+        fails = self.checked(document, "client-id", "longest-client-id")
+        yield Breakage("another client id goes out", fails, faults=other)
+        # No other check connects with this keep-alive.
+        refused = (f"reworded:from=OK,to=ERROR,line=',{ODD_KEEPALIVE},1'",)
+        yield Breakage("connections over TLS are refused", self.checked(document, "tls", "left-out"), faults=refused)

@@ -42,7 +42,7 @@ def _payload(service: Service) -> None:
 )
 def _empty(service: Service) -> None:
     probe = service.reach("connected")
-    topic = service.topic()
+    topic = service.topic("memory/case")
     probe.peer.subscribe([topic])
     service.enter("AT+CMQTTTOPIC", topic)
     service.done("AT+CMQTTPUB=0,1,60")
@@ -64,7 +64,7 @@ def _refused(service: Service) -> None:
 )
 def _last(service: Service) -> None:
     probe = service.reach("connected")
-    first, last = service.topic("first"), service.topic("last")
+    first, last = service.topic("memory/first"), service.topic("memory/last")
     probe.peer.subscribe([first, last])
     service.enter("AT+CMQTTTOPIC", first)
     service.publish(last, b"12345", 1)
@@ -78,7 +78,7 @@ def _last(service: Service) -> None:
 )
 def _before(service: Service) -> None:
     probe = service.reach("acquired")
-    topic = service.topic()
+    topic = service.topic("memory/case")
     probe.peer.subscribe([topic])
     service.enter("AT+CMQTTTOPIC", topic)
     service.enter("AT+CMQTTPAYLOAD", b"early")
@@ -210,3 +210,11 @@ class ServiceMemory(ServiceKind):
             self.checked(document, *forgets, *contexts) - plain,
             quirks=("nothing_forgotten",),
         )
+        typed = self.checked(document, "empty-message", "last-counts", "before-connection")
+        changed = "packet_changed:field=publish.payload,value=x,topic=memory/"
+        yield Breakage("another payload goes out than was entered", typed, faults=(changed,))
+        kept = "reworded:from='0,1,24',to='0,1,120',line=at+CMQTTCFG?"
+        yield Breakage("a setting is shown as its default", self.checked(document, "kept"), faults=(kept,))
+        chosen = "reworded:from='+CMQTTSSLCFG: 0,1',to='+CMQTTSSLCFG: 0,0',line=at+CMQTTSSLCFG?"
+        fails = self.checked(document, "before-acquiring", contexts[0])
+        yield Breakage("the choice of a TLS context is not shown", fails, faults=(chosen,))

@@ -9,6 +9,7 @@ from modemrig.conformance.kinds.cases import Table
 from modemrig.conformance.kinds.cmqtt import Block, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.probe import Differs
+from modemrig.conformance.samples import MIXED, small
 
 LONG = bytes(range(32, 127)) * 43
 """4085 bytes: more than a part of any module, and no byte that a line could end with."""
@@ -37,6 +38,8 @@ def _is(what: str, expected: object, observed: object) -> None:
 )
 def _lost(service: Service) -> None:
     service.reach("connected")
+    # What is said behind such a line can be told apart.
+    service.probe.ask(small("AT", MIXED))
     client, cause = service.lose().partition(":")[2].split(",")
     _is("client", 0, int(client))
     if not 1 <= int(cause) <= 3:
@@ -205,6 +208,11 @@ class ServiceMessage(ServiceKind):
             "the first line of a message names another client",
             self.checked(document, "client"),
             faults=(f"reworded:from='{START}: 0,{TOPIC_LENGTH},',to='{START}: 1,{TOPIC_LENGTH},'",),
+        )
+        yield Breakage(
+            "another client's connection is lost",
+            self.checked(document, "shape"),
+            faults=(f"reworded:from='+CMQTTCONNLOST: 0',to='+CMQTTCONNLOST: 9',line={MIXED}",),
         )
         yield Breakage(
             "the first line of a message announces another length",

@@ -14,7 +14,7 @@ from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.ladder import State
 from modemrig.conformance.probe import Differs, Probe
-from modemrig.conformance.samples import line, typed
+from modemrig.conformance.samples import MIXED, line, small, typed
 
 START, STOP, ACQUIRE, RELEASE = "AT+CMQTTSTART", "AT+CMQTTSTOP", "AT+CMQTTACCQ", "AT+CMQTTREL"
 CONNECT, DISCONNECT = "AT+CMQTTCONNECT", "AT+CMQTTDISC"
@@ -101,11 +101,16 @@ class ServiceError(Kind):
 
     def check(self, probe: Probe, fact: Fact) -> None:
         probe.reach(fact.about["state"])
-        probe.expect(probe.ask(probe.fill(fact.about["line"]), fact.about["typed"]), fact.about["expected"])
+        sent = small(probe.fill(fact.about["line"]), MIXED)
+        probe.expect(probe.ask(sent, fact.about["typed"]), fact.about["expected"])
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         bare = frozenset(fact.id for fact in self.facts(document) if fact.about["expected"] == ["ERROR"])
         yield Breakage("the state of the service is not minded", bare, quirks=("state_ignored",))
+        if bare:
+            numbered = (f"reworded:from=ERROR,to='+CME ERROR: 3',line={MIXED}+CMQTT",)
+            every = frozenset(fact.id for fact in self.facts(document))
+            yield Breakage("refusals have a number in place of ERROR", every, faults=numbered)
 
 
 TRANSITIONS = Table("cmqtt")
@@ -121,14 +126,14 @@ def _started(service: Service) -> None:
 def _again(service: Service) -> None:
     probe = service.reach("started")
     service.given(STOP)
-    probe.expect(probe.ask(START), ["OK", "+CMQTTSTART: 0"])
+    probe.expect(probe.ask(small(START)), ["OK", "+CMQTTSTART: 0"])
 
 
 @TRANSITIONS(STOP, "after-release", "AT+CMQTTSTOP stops the service once the client is released")
 def _stop_after_release(service: Service) -> None:
     probe = service.reach("acquired")
     service.given(f"{RELEASE}=0")
-    probe.expect(probe.ask(STOP), ["OK", "+CMQTTSTOP: 0"])
+    probe.expect(probe.ask(small(STOP)), ["OK", "+CMQTTSTOP: 0"])
 
 
 @TRANSITIONS(ACQUIRE, "shown", "an acquired client is shown with its client id and kind of server")
@@ -156,14 +161,14 @@ def _released(service: Service) -> None:
 def _acquired_again(service: Service) -> None:
     probe = service.reach("acquired")
     service.given(f"{RELEASE}=0")
-    probe.accept(f'{ACQUIRE}=0,"{probe.client_id()}"')
+    probe.accept(small(f'{ACQUIRE}=0,"{probe.client_id()}"'))
 
 
 @TRANSITIONS(RELEASE, "after-disconnection", "AT+CMQTTREL releases the client once it is disconnected")
 def _release_after_disconnection(service: Service) -> None:
     probe = service.reach("connected")
     service.done(f"{DISCONNECT}=0,60")
-    probe.accept(f"{RELEASE}=0")
+    probe.accept(small(f"{RELEASE}=0"))
 
 
 @TRANSITIONS(
@@ -209,7 +214,7 @@ def _state_disconnected(service: Service) -> None:
 def _connects_again(service: Service) -> None:
     probe = service.reach("connected")
     service.done(f"{DISCONNECT}=0,60")
-    service.succeeds(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.succeeds(small(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}')))
 
 
 @TRANSITIONS(CONNECT, "failure-leaves-client", "a failed connection leaves the client acquired", basis="decided")
@@ -239,7 +244,7 @@ def _lost_client(service: Service) -> None:
 def _lost_connects(service: Service) -> None:
     probe = service.reach("connected")
     service.lose()
-    service.succeeds(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    service.succeeds(small(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}')))
 
 
 @TRANSITIONS("AT+CMQTTSUB", "shown", "AT+CMQTTSUB? lists the topics subscribed to")
@@ -273,22 +278,43 @@ class ServiceState(ServiceKind):
     table = TRANSITIONS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        def broken(title: str, told: str, to: str, line: str, *keys: str) -> Breakage:
+        for title, changes in BROKEN.items():
+            keys = {key for *_, broken in changes for key in broken}
             fails = frozenset(
                 fact.id for fact in self.facts(document) if f"{fact.subject} {fact.about['word']}" in keys
             )
-            return Breakage(title, fails, faults=(f"reworded:from='{told}',to='{to}',line='{line}'",))
+            faults = (f"reworded:from='{told}',to='{to}',line='{line}'" for told, to, line, _ in changes)
+            yield Breakage(title, fails, faults=tuple(faults))
 
-        yield broken(
-            "a client that is disconnected is shown as connected",
-            "+CMQTTDISC: 0,1",
-            "+CMQTTDISC: 0,0",
-            "at+CMQTTDISC?",
-            f"{DISCONNECT} state-disconnected",
-            "+CMQTTCONNLOST state-disconnected",
-            f"{CONNECT} failure-leaves-client",
-        )
-        yield broken("another keep-alive is shown", ",77,1", ",78,1", "at+CMQTTCONNECT?", f"{CONNECT} shown")
-        yield broken("a client over TLS is shown as one over TCP", '",1', '",0', "at+CMQTTACCQ?", f"{ACQUIRE} shown")
-        subscriptions = ("AT+CMQTTSUB shown", "AT+CMQTTUNSUB not-shown")
-        yield broken("a subscription is not shown", "state/second", "elsewhere", "at+CMQTTSUB?", *subscriptions)
+
+_ACQUIRED = (f"{ACQUIRE} server-type-left-out", "+CMQTTCONNLOST client-stays", f"{CONNECT} failure-leaves-client")
+_DISCONNECTED = (
+    f"{DISCONNECT} state-disconnected",
+    "+CMQTTCONNLOST state-disconnected",
+    f"{CONNECT} failure-leaves-client",
+)
+BROKEN: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
+    "what the client does is shown wrong": (
+        (",77,1", ",78,1", small(f"{CONNECT}?"), (f"{CONNECT} shown",)),
+        ("+CMQTTDISC: 0,0", "+CMQTTDISC: 0,1", small(f"{DISCONNECT}?"), (f"{DISCONNECT} state-connected",)),
+        ('",1', '",0', small(f"{ACQUIRE}?"), (f"{ACQUIRE} shown",)),
+        ("state/second", "elsewhere", small("AT+CMQTTSUB?"), ("AT+CMQTTSUB shown", "AT+CMQTTUNSUB not-shown")),
+    ),
+    "what the client does not do is shown": (
+        ("+CMQTTDISC: 0,1", "+CMQTTDISC: 0,0", small(f"{DISCONNECT}?"), _DISCONNECTED),
+        ('",0', '",1', small(f"{ACQUIRE}?"), _ACQUIRED),
+    ),
+    "nothing can be shown": (
+        ("OK", "ERROR", small(f"{ACQUIRE}?"), (f"{ACQUIRE} shown", f"{RELEASE} released", *_ACQUIRED)),
+        ("OK", "ERROR", small(f"{CONNECT}?"), (f"{CONNECT} shown", f"{CONNECT} shown-without-address")),
+        ("OK", "ERROR", small(f"{RELEASE}?"), (f"{START} starts", f"{RELEASE} read-form-says-nothing")),
+    ),
+    "a command is refused where it should go on": (
+        ("OK", "ERROR", small(START), (f"{STOP} may-start-again",)),
+        ("OK", "ERROR", small(STOP), (f"{STOP} after-release",)),
+        ("OK", "ERROR", small(f"{RELEASE}="), (f"{RELEASE} after-disconnection",)),
+        ("OK", "ERROR", small(f"{ACQUIRE}="), (f"{RELEASE} may-be-acquired-again",)),
+        ("OK", "ERROR", small(f"{CONNECT}="), (f"{DISCONNECT} may-connect-again", "+CMQTTCONNLOST may-connect-again")),
+    ),
+}
+"""What each broken module has in other words, behind which lines, and the facts that notice."""
