@@ -32,6 +32,8 @@ MARKS = {
     **dict.fromkeys(("open_done", "open_twice", "open_connected", "close_done", "disc_done"), NOWHERE),
     **dict.fromkeys(("sim_start", "sim_connected_release", "sim_unacquired", "sim_unreleased"), NOWHERE),
     "sim_used": "codes",
+    "cme_network": "CGATT=1",
+    "cme_unknown": "CODES",
 }
 """Ways whose last line has nothing of its own: nobody else sees the code, or others do and it is left alone."""
 

@@ -229,6 +229,7 @@ class Scene:
 
     def numbered(self) -> Scene:
         """Errors have numbers (``AT+CMEE=1``)."""
+        before = next((line for line in self.say("AT+CMEE?").lines if line.startswith("+CMEE:")), "+CMEE: 0")
         self.given("AT+CMEE=1")
-        self.owned.callback(self.say, "AT+CMEE=0")
+        self.owned.callback(self.say, f"AT+CMEE={before.rpartition(':')[2].strip()}")
         return self
