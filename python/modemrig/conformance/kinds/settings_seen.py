@@ -166,6 +166,7 @@ def told(device: Device, key: str, *values: str) -> Callable[[Scene], object]:
 
     def script(scene: Scene) -> None:
         playing(scene, device)
+        scene.name = DEVICE  # where other slots share the broker, other client ids have a prefix
         scene.given('AT+QMTCFG="version",0,4')
         words = ",".join(f'"{value}"' for value in values)
         scene.given(f'AT+QMTCFG="{key}",0,{words}')
@@ -174,9 +175,11 @@ def told(device: Device, key: str, *values: str) -> Callable[[Scene], object]:
     return script
 
 
-ALIBABA = Alibaba("product", "cloud", SECRET)
-ONENET = OneNet("123123", "cloud", ACCESS_KEY)
-HUAWEI = Huawei("product_cloud", SECRET)
+DEVICE = "cloud"
+"""The device's name; platforms that are not told of it take the client id for it."""
+ALIBABA = Alibaba("product", DEVICE, SECRET)
+ONENET = OneNet("123123", DEVICE, ACCESS_KEY)
+HUAWEI = Huawei(f"product_{DEVICE}", SECRET)
 CONTROL = ("sim", "broker_control")
 REFUSED = r"\+QMTCONN: ?0,0,4"
 
@@ -196,10 +199,10 @@ class Cloud(SeenKind):
     name = "cloud"
     title = "A module that was told of its device gets in at the device's platform."
     rows = (
-        *_platform("aliauth", "Alibaba Cloud", ALIBABA, ("product", "cloud"), SECRET),
+        *_platform("aliauth", "Alibaba Cloud", ALIBABA, ("product", DEVICE), SECRET),
         *_platform("onenet", "OneNET", ONENET, ("123123",), ACCESS_KEY),
         *_platform("hwauth", "Huawei Cloud", HUAWEI, ("product",), SECRET),
-        *_platform("hwprodid", "Huawei Cloud", HUAWEI, ("product",), SECRET, "cloud"),
+        *_platform("hwprodid", "Huawei Cloud", HUAWEI, ("product",), SECRET, DEVICE),
     )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
