@@ -46,6 +46,8 @@ class Service:
 
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
+        self.client_id = probe.client_id(0)
+        """With which the client connects."""
         self.mark = 0 if probe.broker.bench is None else len(probe.broker.bench.record())
         """How many packets the bench broker had seen when the check began."""
 
@@ -95,6 +97,11 @@ class Service:
         answer = self.connect(keepalive=keepalive, clean=clean, login=login, acquire=acquire)
         if not same("+CMQTTCONNECT: 0,0", answer.late):
             raise Blocked(f"{answer.sent} was answered {answer.shown()!r}")
+
+    def named(self, suffix: str) -> str:
+        """The line that acquires a client whose id ends so: a module can be broken for such clients alone."""
+        self.client_id += suffix
+        return f'AT+CMQTTACCQ=0,"{self.client_id}"'
 
     def lose(self) -> str:
         """Have the broker end the connection: somebody else comes with the same client id. Returns the URC."""
@@ -194,9 +201,8 @@ class Service:
 
     def packets(self, kind: str, direction: str = "in") -> list[RecordedPacket]:
         """What crossed the bench broker's wire since the check began, of this client."""
-        client = self.probe.client_id(0)
         rows = self.probe.bench_broker.record()[self.mark :]
-        return [row for row in rows if (row.kind, row.direction, row.client_id) == (kind, direction, client)]
+        return [row for row in rows if (row.kind, row.direction, row.client_id) == (kind, direction, self.client_id)]
 
     def packet(self, kind: str, count: int = 1, within_s: float = HEARD_WITHIN_S) -> RecordedPacket:
         """The newest of so many packets from the module, as soon as they are there.

@@ -125,6 +125,8 @@ def _awkward_will(service: Service) -> None:
     service.enter("AT+CMQTTWILLTOPIC", service.topic("will"))
     probe.accept(f"AT+CMQTTWILLMSG=0,{len(AWKWARD)},1", AWKWARD)
     service.done(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1{login}'))
+    with probe.given():
+        service.carries("CONNECT", will_topic=service.topic("will"))
     service.carries("CONNECT", will_payload=AWKWARD)
 
 

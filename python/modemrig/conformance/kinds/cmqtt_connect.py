@@ -110,19 +110,19 @@ for _value in (0, 1):
 
 @CONNECTS("AT+CMQTTCONNECT", "user-name", "user name and password go out in CONNECT", needs=SEEN)
 def _user(service: Service) -> None:
-    service.join(login=',"somebody","secret"')
+    service.join(login=',"somebody","secret"', acquire=service.named("-user"))
     service.carries("CONNECT", username="somebody", has_password=True)
 
 
 @CONNECTS("AT+CMQTTCONNECT", "user-name-alone", "a user name may go out without a password", needs=SEEN)
 def _user_alone(service: Service) -> None:
-    service.join(login=',"somebody"')
+    service.join(login=',"somebody"', acquire=service.named("-user"))
     service.carries("CONNECT", username="somebody", has_password=False)
 
 
 @CONNECTS("AT+CMQTTCONNECT", "no-user-name", "without user name and password neither goes out", needs=SEEN)
 def _nobody(service: Service) -> None:
-    service.join(login="")
+    service.join(login="", acquire=service.named("-user"))
     service.carries("CONNECT", username=None, has_password=False)
 
 
@@ -140,7 +140,7 @@ def _longest_name(param: str, word: str) -> None:
         user, password = names.values()
         try:
             probe.bench_broker.set_users({user: password})
-            answer = service.connect(login=f',"{user}","{password}"')
+            answer = service.connect(login=f',"{user}","{password}"', acquire=service.named("-user"))
         finally:
             probe.bench_broker.set_users(None)
         if answer.late != "+CMQTTCONNECT: 0,0":
@@ -156,7 +156,7 @@ def _password(service: Service) -> None:
     probe = service.probe
     try:
         probe.bench_broker.set_users({"somebody": "right"})
-        answer = service.connect(login=',"somebody","wrong"')
+        answer = service.connect(login=',"somebody","wrong"', acquire=service.named("-user"))
         if answer.late == "+CMQTTCONNECT: 0,0":
             raise Differs("a refusal", answer.shown())
         service.succeeds(probe.fill('AT+CMQTTCONNECT=0,"tcp://{host}:{port}",60,1,"somebody","right"'))
@@ -346,23 +346,31 @@ class ServiceConnect(ServiceKind):
     table = CONNECTS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        def broken(title: str, field: str, value: object, *words: str) -> Breakage:
-            return Breakage(
-                title, self.checked(document, *words), faults=(f"packet_changed:field={field},value={value}",)
-            )
+        for title, faults in BROKEN.items():
+            words = {word for words in faults.values() for word in words}
+            yield Breakage(title, self.checked(document, *words), faults=tuple(faults))
 
-        wills = self.checked(document, *(f"quality-{qos}" for qos in (0, 1, 2)), "not-retained", "published", "longest")
-        yield Breakage("no will goes out", wills, faults=("packet_changed:field=connect.will,value=0",))
-        yield broken("the will is retained", "connect.will_retain", 1, "not-retained")
-        yield broken("the client speaks MQTT 3.1", "connect.level", 3, "level")
-        keepalives = [f"keep-alive-{seconds}" for seconds in KEEPALIVES]
-        yield broken("the keep-alive is always 100 s", "connect.keep_alive", 100, *keepalives)
-        yield broken("every session begins clean", "connect.clean_session", 1, "clean-session-0", "session-kept")
-        names = ("user-name", "user-name-alone", "no-user-name", "longest-user-name", "longest-password", "password")
-        yield broken("another user name goes out", "connect.username", "nobody", *names)
-        other = tuple(f"packet_changed:field=connect.client_id,value=other,topic={part}" for part in ("-named", "xxxx"))
-        fails = self.checked(document, "client-id", "longest-client-id")
-        yield Breakage("another client id goes out", fails, faults=other)
-        # No other check connects with this keep-alive.
-        refused = (f"reworded:from=OK,to=ERROR,line=',{ODD_KEEPALIVE},1'",)
-        yield Breakage("connections over TLS are refused", self.checked(document, "tls", "left-out"), faults=refused)
+
+def _changed(field: str, value: object, client_id: str = "") -> str:
+    return f"packet_changed:field=connect.{field},value={value}{f',topic={client_id}' if client_id else ''}"
+
+
+_NAMES = ("user-name", "user-name-alone", "no-user-name", "longest-user-name", "longest-password", "password")
+_WILLS = ("quality-0", "quality-1", "quality-2", "not-retained", "published", "longest")
+BROKEN: dict[str, dict[str, tuple[str, ...]]] = {
+    "no will goes out, and another client id and keep-alive": {
+        _changed("will", 0): _WILLS,
+        _changed("keep_alive", 100): tuple(f"keep-alive-{seconds}" for seconds in KEEPALIVES),
+        _changed("client_id", "other", "-named"): ("client-id",),
+        _changed("client_id", "other", "xxxx"): ("longest-client-id",),
+    },
+    "the will is retained, every session begins clean, and another user comes with MQTT 3.1": {
+        _changed("will_retain", 1): ("not-retained",),
+        _changed("clean_session", 1): ("clean-session-0", "session-kept"),
+        _changed("username", "nobody", "-user"): _NAMES,
+        _changed("level", 3): ("level",),
+    },
+    # No other check connects with this keep-alive.
+    "connections over TLS are refused": {f"reworded:from=OK,to=ERROR,line=',{ODD_KEEPALIVE},1'": ("tls", "left-out")},
+}
+"""What each broken module does, and the facts that notice."""

@@ -212,59 +212,52 @@ class ServicePacket(ServiceKind):
     table = PACKETS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        def ids(*keys: str) -> frozenset[str]:
-            return frozenset(fact.id for fact in self.facts(document) if f"{fact.subject} {fact.about['word']}" in keys)
-
-        def changed(title: str, field: str, value: object, fails: frozenset[str], *topics: str) -> Breakage:
-            faults = tuple(f"packet_changed:field={field},value={value},topic={TOPICS}{topic}" for topic in topics)
-            return Breakage(title, fails, faults=faults)
-
-        flags = "AT+CMQTTPUB flags-left-out"
-        plain, kept, again = (
-            f"AT+CMQTTPUB retained-{retained}-dup-{dup}" for retained, dup in ((0, 0), (1, 0), (0, 1))
-        )
-        yield changed(
-            "messages go to another topic",
-            "publish.topic",
-            "elsewhere",
-            ids(
-                "AT+CMQTTTOPIC published",
-                "AT+CMQTTTOPIC longest",
-                "AT+CMQTTPAYLOAD published",
-                "AT+CMQTTPAYLOAD longest",
-            ),
-            "topic",
-            "payload",
-        )
-        yield changed(
-            "another payload goes out",
-            "publish.payload",
-            "x",
-            ids("AT+CMQTTPAYLOAD published", "AT+CMQTTPAYLOAD longest"),
-            "payload",
-        )
-        yield changed(
-            "everything goes out at quality 0",
-            "publish.qos",
-            0,
-            ids("AT+CMQTTPUB quality-1", "AT+CMQTTPUB quality-2"),
-            "quality",
-        )
-        retained = ids(plain, again, flags, "AT+CMQTTPUB not-kept")
-        yield changed("every message is retained", "publish.retain", 1, retained, "flags", "early")
-        yield changed("no message is retained", "publish.retain", 0, ids(kept, "AT+CMQTTPUB kept"), "flags", "kept")
-        yield changed("every message says it is a repetition", "publish.dup", 1, ids(plain, kept, flags), "flags")
-        yield changed("no message says it is a repetition", "publish.dup", 0, ids(again), "flags")
-        staged = ids("AT+CMQTTSUBTOPIC subscribed")
-        wanted = [f"AT+CMQTTSUB quality-{qos}" for qos in (0, 1, 2)]
-        yield changed("quality 0 is asked for", "subscribe.qos", 0, ids(*wanted[1:]) | staged, "wanted")
-        yield changed("another topic is subscribed to", "subscribe.topic", "elsewhere", ids(*wanted) | staged, "wanted")
-        unwanted = ids("AT+CMQTTUNSUB sent", "AT+CMQTTUNSUBTOPIC unsubscribed")
-        yield changed("another topic is unsubscribed from", "unsubscribe.topic", "elsewhere", unwanted, "unwanted")
-        yield Breakage("no good-bye", ids("AT+CMQTTDISC sent"), faults=("packet_lost:kind=disconnect",))
-        for qos, kind in ((1, "puback"), (2, "pubcomp")):
-            yield Breakage(
-                f"messages of quality {qos} are not acknowledged",
-                ids(f"+CMQTTRXSTART acknowledged-{qos}"),
-                faults=(f"ack_lost:kind={kind},direction=out",),
+        for title, faults in BROKEN.items():
+            keys = {key for keys in faults.values() for key in keys}
+            fails = frozenset(
+                fact.id for fact in self.facts(document) if f"{fact.subject} {fact.about['word']}" in keys
             )
+            yield Breakage(title, fails, faults=tuple(faults))
+
+
+def _changed(field: str, value: object, topic: str) -> str:
+    return f"packet_changed:field={field},value={value},topic={TOPICS}{topic}"
+
+
+_FLAGS = "AT+CMQTTPUB flags-left-out"
+_PLAIN, _KEPT, _AGAIN = (f"AT+CMQTTPUB retained-{retained}-dup-{dup}" for retained, dup in ((0, 0), (1, 0), (0, 1)))
+_PAYLOADS = ("AT+CMQTTPAYLOAD published", "AT+CMQTTPAYLOAD longest")
+_WANTED = tuple(f"AT+CMQTTSUB quality-{qos}" for qos in (1, 2))
+_STAGED = "AT+CMQTTSUBTOPIC subscribed"
+BROKEN: dict[str, dict[str, tuple[str, ...]]] = {
+    "messages go elsewhere, and say nothing of repetitions": {
+        _changed("publish.topic", "elsewhere", "topic"): ("AT+CMQTTTOPIC published", "AT+CMQTTTOPIC longest"),
+        _changed("publish.topic", "elsewhere", "payload"): _PAYLOADS,
+        _changed("publish.dup", 0, "flags"): (_AGAIN,),
+        _changed("subscribe.topic", "elsewhere", "wanted"): ("AT+CMQTTSUB quality-0", *_WANTED, _STAGED),
+    },
+    "payloads, qualities and topics are others than were asked for": {
+        _changed("publish.payload", "x", "payload"): _PAYLOADS,
+        _changed("publish.qos", 0, "quality"): ("AT+CMQTTPUB quality-1", "AT+CMQTTPUB quality-2"),
+        _changed("subscribe.qos", 0, "wanted"): (*_WANTED, _STAGED),
+        _changed("unsubscribe.topic", "elsewhere", "unwanted"): (
+            "AT+CMQTTUNSUB sent",
+            "AT+CMQTTUNSUBTOPIC unsubscribed",
+        ),
+    },
+    "every message is retained": {
+        _changed("publish.retain", 1, "flags"): (_PLAIN, _AGAIN, _FLAGS),
+        _changed("publish.retain", 1, "early"): ("AT+CMQTTPUB not-kept",),
+    },
+    "no message is retained, and every one says it is a repetition": {
+        _changed("publish.retain", 0, "flags"): (_KEPT,),
+        _changed("publish.retain", 0, "kept"): ("AT+CMQTTPUB kept",),
+        _changed("publish.dup", 1, "flags"): (_PLAIN, _KEPT, _FLAGS),
+    },
+    "no good-bye, and messages are not acknowledged": {
+        "packet_lost:kind=disconnect": ("AT+CMQTTDISC sent",),
+        "ack_lost:kind=puback,direction=out": ("+CMQTTRXSTART acknowledged-1",),
+        "ack_lost:kind=pubcomp,direction=out": ("+CMQTTRXSTART acknowledged-2",),
+    },
+}
+"""What each broken module does to which packets, and the facts that notice."""
