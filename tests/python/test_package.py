@@ -61,7 +61,8 @@ def test_the_wheel_holds_the_suite_and_its_types(wheel: Path):
     compare = {
         f"modemrig/conformance/compare/template/{name}" for name in ("compare.html", "changes.html", "compare.css")
     }
-    assert {f"{report}/results.schema.json", *template, *compare} <= names
+    suite = {f"modemrig/conformance/{name}" for name in ("pytest.ini", "test_conformance.py")}
+    assert {f"{report}/results.schema.json", *template, *compare, *suite} <= names
     assert not [name for name in names if name.split("/")[0] not in ("modemrig",) and ".dist-info/" not in name]
 
 
