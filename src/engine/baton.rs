@@ -109,6 +109,8 @@ impl Port {
             let slice = shorter(until.slice(now), again.map(|at| at.saturating_duration_since(now)));
             let baton = if reading == Reading::InPlace { self.take_baton() } else { None };
             match baton {
+                // What came between the look and the baton was read by its last holder: the line may say nothing more.
+                Some(borrowed) if *self.signal.lock() != seen => drop(borrowed),
                 Some(mut borrowed) => {
                     let wake = borrowed.read_here(slice);
                     drop(borrowed);
