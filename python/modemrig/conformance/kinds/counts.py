@@ -221,10 +221,6 @@ class CountWhen(Refused):
             yield Breakage("a will may be half", frozenset(fact.id for fact in facts), difference(entries))
 
 
-REFUSED_WITHIN_S = 5.0
-"""Longest wait for a refusal where a module that takes the line would wait for an acknowledgement that cannot come."""
-
-
 class Forbidden(Refused):
     """Values that exclude each other are refused together."""
 
@@ -241,7 +237,7 @@ class Forbidden(Refused):
                     variant,
                     ("-".join(combination), self.name),
                     statement=f"{command.name} is refused with {' and '.join(combination)}",
-                    about=written(command, variant, values) | {"within_s": REFUSED_WITHIN_S},
+                    about=written(command, variant, values),
                 )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from modemrig.conformance.document import Command, Document, Param, Variant
 from modemrig.conformance.facts import Fact, fact_id
@@ -19,6 +20,9 @@ REACHES_OUT = ("AT+QMTOPEN", "AT+QMTTENAUTH", "AT+CMQTTSTART")
 
 class Lines(Kind):
     """A kind whose facts are about one line; ``about`` is what ``samples.written`` returns."""
+
+    within_s: ClassVar[float | None] = None
+    """How long the answer may take; ``None``: what the document says."""
 
     def fact(
         self, document: Document, command: Command, variant: Variant, words: tuple[str, ...], **more: object
@@ -54,16 +58,15 @@ class Lines(Kind):
         ready(probe, command, command.variant(fact.about["variant"]), fact.about.get("client", 0))
         return self.ask_now(probe, fact)
 
-    @staticmethod
-    def ask_now(probe: Probe, fact: Fact) -> Answer:
+    def ask_now(self, probe: Probe, fact: Fact) -> Answer:
         """Write the line."""
         client = fact.about.get("client", 0)
         line, typed = probe.fill(fact.about["line"], client), fact.about["typed"]
         try:
-            return probe.ask(line, typed, fact.about.get("within_s"))
+            return probe.ask(line, typed, self.within_s)
         except BadValue:
             # Of a damaged line the host may think otherwise whether a prompt comes; nothing was written.
-            return probe.ask(line, b"x" * TYPED_LENGTH if typed is None else None)
+            return probe.ask(line, b"x" * TYPED_LENGTH if typed is None else None, self.within_s)
 
 
 class Taken(Lines):
@@ -84,6 +87,9 @@ class Taken(Lines):
 
 class Refused(Lines):
     """The line is refused, without a prompt."""
+
+    within_s = 5.0
+    """A refusal is no work; a module that takes the line may wait for what cannot come."""
 
     def check(self, probe: Probe, fact: Fact) -> None:
         self.refused(probe, self.ask(probe, fact))

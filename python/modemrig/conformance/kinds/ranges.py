@@ -185,8 +185,10 @@ class UnknownClient(Refused):
     def check(self, probe: Probe, fact: Fact) -> None:
         command = probe.document.command(fact.about["command"])
         assert command is not None
-        with contextlib.suppress(Blocked):  # where there is such a client, it is refused for nothing but its number
-            ready(probe, command, command.variant(fact.about["variant"]), fact.about["value"])
+        # Where there is such a client, it is refused for nothing but its number. Clients of AT+CMQTT… share one service.
+        client = fact.about["value"] if probe.document.is_qmt else 0
+        with contextlib.suppress(Blocked):
+            ready(probe, command, command.variant(fact.about["variant"]), client)
         probe.moved()
         self.refused(probe, self.ask_now(probe, fact))
 

@@ -8,6 +8,7 @@ from modemrig.conformance.document import CLIENT_PARAMS, Document
 from modemrig.conformance.facts import Fact
 from modemrig.conformance.kinds.kind import Breakage, difference
 from modemrig.conformance.kinds.lines import Refused, Taken, ways, written_params
+from modemrig.conformance.kinds.texts import BEGINNINGS
 from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import STANDS_IN, written
 
@@ -103,7 +104,11 @@ class WrongType(Refused):
                     wire, words, basis = '"text"', "cannot be text", variant.basis
                 elif not param.is_bare:
                     # That its quotation marks are needed is printed, not said.
-                    wire, words, basis = "bare", "cannot stand without quotation marks", "decided"
+                    wire, words, basis = (
+                        f"{BEGINNINGS.get(name, '')}bare",
+                        "cannot stand without quotation marks",
+                        "decided",
+                    )
                 else:
                     continue
                 yield self.fact(
