@@ -293,7 +293,7 @@ class Probe:
                 if wanted.fullmatch(line):
                     return line
             if time.monotonic() > deadline:
-                raise Differs(f"a line like {pattern} within {within_s:g} s", "\n".join(lines) or "nothing")
+                raise Differs(f"{plainly(pattern)} within {within_s:.3g} s", "\n".join(lines) or "nothing")
             next(unasked, None)
 
     def stays_silent(self, for_s: float, since: float | None = None) -> None:
@@ -508,3 +508,19 @@ def shape(line: str) -> tuple[str, int]:
     """The name of a line and how many fields it has."""
     parsed = Line.parse(line)
     return parsed.name, len(parsed.fields)
+
+
+MOST_SAID = 3
+"""So many of the lines that would do are named."""
+_PLAIN = ((r"\(,\.\*\)\?", ""), (r"\\d\+", "<number>"), (r"\[\^,\]\*|\.\*", "…"), (r" \?", " "), (r"\\(.)", r"\1"))
+
+
+def plainly(pattern: str) -> str:
+    """What a pattern of lines says, for people: ``+QMTOPEN: 0,4``, ``+QMTRECV: 0,<number>,"t",…``."""
+    lines = []
+    for line in pattern.split("|"):
+        for found, said in _PLAIN:
+            line = re.sub(found, said, line)
+        lines.append(re.sub(r", +", ",", line))
+    more = " or its like" if len(lines) > MOST_SAID else ""
+    return " or ".join(lines[:MOST_SAID]) + more
