@@ -48,15 +48,13 @@ class TestForm(Kind):
 READS: dict[tuple[str, State], tuple[str, ...]] = {
     ("AT+CMQTTACCQ", "acquired"): ('+CMQTTACCQ: {client},"{client_id}",0',),
     ("AT+CMQTTREL", "acquired"): (),
-    ("AT+CMQTTSSLCFG", "acquired"): ("+CMQTTSSLCFG: {client},<ssl_ctx_index>",),
     ("AT+CMQTTCONNECT", "acquired"): ("+CMQTTCONNECT: {client}",),
     ("AT+CMQTTCONNECT", "connected"): ('+CMQTTCONNECT: {client},"tcp://{host}:{port}",60,1{login}',),
     ("AT+CMQTTDISC", "acquired"): ("+CMQTTDISC: {client},1",),
     ("AT+CMQTTDISC", "connected"): ("+CMQTTDISC: {client},0",),
     ("AT+CMQTTSUB", "connected"): ("+CMQTTSUB:",),
-    ("AT+CMQTTCFG", "acquired"): ("+CMQTTCFG: {client},<checkutf8_flag>,<optimeout_val>",),
 }
-"""What a read form answers before ``OK``, by command and state; the states are those of the ladder."""
+"""What a read form answers before ``OK``, by command and state; those of settings are facts of ``settings``."""
 
 
 class ReadForm(Kind):

@@ -117,6 +117,16 @@ def is_wrong(document: Document, answer: Answer) -> bool:
     )
 
 
+def is_told_apart(document: Document, fact: Fact) -> bool:
+    """Whether the way of writing a fact is about can be told from those before it by its number of parameters."""
+    command = document.command(fact.subject)
+    assert command is not None
+    variant = command.variant(fact.about["variant"])
+    assert variant is not None
+    before = command.variants[: command.variants.index(variant)]
+    return variant.is_keyed or not any(set(each.counts) & set(variant.counts) for each in before)
+
+
 def ways(document: Document) -> Iterator[tuple[Command, Variant]]:
     """Every way of writing every command."""
     for command in document.commands:

@@ -54,7 +54,7 @@ class _Length(Lines):
             variant,
             (param.name, self.name),
             statement=f"{param.name} of {command.name} {self.words} {length} bytes long",
-            about=written(command, variant, {param.name: param.wire(text_of(param, length))})
+            about=written(command, variant, {param.name: param.wire(text_of(param, length))}, count=max(variant.counts))
             | {"param": param.name, "length": length},
         )
 
@@ -99,7 +99,8 @@ class TooShort(_Length, Refused):
     end, step, words = "min", -1, "cannot be"
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        if facts := list(self.facts(document)):
+        # A virtual module cannot connect to nothing, whatever its document says.
+        if facts := [fact for fact in self.facts(document) if fact.about["param"] not in BEGINNINGS]:
             yield Breakage("empty texts are taken", frozenset(fact.id for fact in facts), self._differs(facts, 0))
 
 

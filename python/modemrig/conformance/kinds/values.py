@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from modemrig.conformance.document import CLIENT_PARAMS, Document
 from modemrig.conformance.facts import Fact
 from modemrig.conformance.kinds.kind import Breakage, difference
-from modemrig.conformance.kinds.lines import Refused, Taken, ways, written_params
+from modemrig.conformance.kinds.lines import Refused, Taken, is_told_apart, ways, written_params
 from modemrig.conformance.kinds.texts import BEGINNINGS
 from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import STANDS_IN, written
@@ -44,7 +45,7 @@ class Value(Taken):
     def breakages(self, document: Document) -> Iterator[Breakage]:
         broken: set[str] = set()
         entries: dict[tuple[str, ...], object] = {}
-        for fact in self.facts(document):
+        for fact in filter(partial(is_told_apart, document), self.facts(document)):
             param, path = fact.about["param"], ("commands", fact.subject)
             # Values that no other fact uses: that a packet is repeated before anything was lost, and these two together.
             if (param, fact.about["value"]) == ("timeout_notice", "1"):
@@ -82,7 +83,7 @@ class UnknownValue(Refused):
                 )
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        facts = list(self.facts(document))
+        facts = list(filter(partial(is_told_apart, document), self.facts(document)))
         further = {
             ("commands", fact.subject, "params", fact.about["param"], "values", str(fact.about["value"])): "more"
             for fact in facts
