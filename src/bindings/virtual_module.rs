@@ -71,8 +71,11 @@ impl NativeVirtualModule {
         logging::install(py)?;
         let redirect =
             broker.map(|(host, port, tls_port)| BrokerAddress { host, port, tls_port: tls_port.unwrap_or(TLS_PORT) });
+        let plain = VirtualOptions::new(dialect);
         let options = VirtualOptions {
             differs,
+            // A module whose clocks run faster does not dawdle either; a slower one as always.
+            gap: plain.gap.div_f64(if speed.is_finite() { speed.max(1.0) } else { 1.0 }),
             endpoint: if tcp { Endpoint::Tcp } else { Endpoint::Pty { link } },
             network: Network { redirect },
             identity: identity_options(identity),
@@ -84,7 +87,7 @@ impl NativeVirtualModule {
             seed,
             quirks,
             faults,
-            ..VirtualOptions::new(dialect)
+            ..plain
         };
         let module = wait::brief(py, || VirtualModule::start(options))?;
         Ok(NativeVirtualModule {

@@ -89,7 +89,7 @@ pub struct VirtualOptions {
     pub quirks: Vec<String>,
     /// Faults in force from the start: `late_answer:ms=500,count=1`.
     pub faults: Vec<String>,
-    /// Time between `OK` and a result that is known at once; not shortened by `speed`.
+    /// Time between `OK` and a result that is known at once, as it is: `speed` does not shorten it.
     pub gap: std::time::Duration,
 }
 
