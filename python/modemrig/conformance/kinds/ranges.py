@@ -211,7 +211,7 @@ class UnknownClient(Refused):
         yield Breakage("there is a client more", frozenset(fact.id for fact in facts), differs)
 
 
-COMMON = ("pkt_timeout", "retry_times", "recv_id", "msgid", "port")
+COMMON = ("pkt_timeout", "retry_times", "recv_id", "msgid", "port", "pub_timeout", "req_length", "qos")
 """Parameters whose smallest value other facts use."""
 LOOKED_AT = ("port", "msgid", "qos")
 """Parameters that a virtual module cannot take beyond their range, whatever its document says."""
