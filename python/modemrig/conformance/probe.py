@@ -512,7 +512,20 @@ def shape(line: str) -> tuple[str, int]:
 
 MOST_SAID = 3
 """So many of the lines that would do are named."""
-_PLAIN = ((r"\(,\.\*\)\?", ""), (r"\\d\+", "<number>"), (r"\[\^,\]\*|\.\*", "…"), (r" \?", " "), (r"\\(.)", r"\1"))
+_PLAIN = (
+    (r"\[1-9\]\\d\*|\\d\+", "<number>"),
+    (r"\(,\.\*\)\?", ""),
+    (r"\[\^,\]\*|\.\*", "…"),
+    (r" \?", " "),
+    (r"\\(.)", r"\1"),
+)
+    (r"\[1-9\]\\d\*", "<number>"),
+    (r"\(,\.\*\)\?", ""),
+    (r"\\d\+", "<number>"),
+    (r"\[\^,\]\*|\.\*", "…"),
+    (r" \?", " "),
+    (r"\\(.)", r"\1"),
+)
 
 
 def plainly(pattern: str) -> str:

@@ -162,13 +162,12 @@ def check(cell: Cell, sections: tuple[str, ...] = ()) -> Outcome:
             for fact in facts:
                 result = held.check(fact)
                 is_meant = fact.id in breakage.fails
+                goes_along = KINDS[fact.kind].repeats or fact.id.endswith(breakage.also)
                 if result.verdict in ("differs", "otherwise"):
                     noticed.add(fact.id)
-                    if not is_meant and not KINDS[fact.kind].repeats:
+                    if not is_meant and not goes_along:
                         others.append(f"{fact.id}: expected {result.expected!r}, observed {result.observed!r}")
-                blocked += result.verdict == "blocked" or (
-                    fact.id in noticed and KINDS[fact.kind].repeats and not is_meant
-                )
+                blocked += result.verdict == "blocked" or (fact.id in noticed and not is_meant and goes_along)
                 if held.trouble is not None:
                     others.append(held.trouble)
                     break

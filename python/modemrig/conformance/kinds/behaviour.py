@@ -112,6 +112,7 @@ class Behaviours(Kind):
         differs: str = "",
         faults: tuple[str, ...] = (),
         quirks: tuple[str, ...] = (),
+        also: tuple[str, ...] = (),
     ) -> Iterator[Breakage]:
         """A broken module, if the document has a fact that must notice it: those with these words, of these subjects."""
         found = frozenset(
@@ -120,7 +121,7 @@ class Behaviours(Kind):
             if name in self.ids(document, *words) and (not subjects or about in subjects)
         )
         if found:
-            yield Breakage(title, found, differs, faults, quirks)
+            yield Breakage(title, found, differs, faults, quirks, also)
 
     def ids(self, document: Document, *words: str) -> frozenset[str]:
         """The ids of the facts whose rows have these words, by default of all that are checked."""

@@ -143,6 +143,8 @@ def _longest_name(param: str, word: str) -> None:
             answer = service.connect(login=f',"{user}","{password}"', acquire=service.named("-user"))
         finally:
             probe.bench_broker.set_users(None)
+        if answer.is_refused and not answer.late:
+            raise Blocked(f"a {param} of that length is not taken: {answer.shown()!r}")
         if answer.late != "+CMQTTCONNECT: 0,0":
             raise Differs("OK\n+CMQTTCONNECT: 0,0", answer.shown())
 

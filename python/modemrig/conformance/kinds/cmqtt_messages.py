@@ -190,7 +190,7 @@ class ServiceMessage(ServiceKind):
         parts, topics = longest(PAYLOAD), longest(TOPIC)
         yield Breakage(
             "a full part of a payload says that it is one byte shorter",
-            self.checked(document, "parts-add-up", "long-content", "part-size", "not-mixed") | parts,
+            self.checked(document, "parts-add-up", "long-content", "part-size", "not-mixed", "any-bytes") | parts,
             faults=(f"reworded:from='{PAYLOAD}: 0,1500',to='{PAYLOAD}: 0,1499'",),
         )
         yield Breakage(

@@ -10,7 +10,7 @@ from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.cases import Table
 from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
-from modemrig.conformance.probe import HEARD_WITHIN_S, Differs, Probe
+from modemrig.conformance.probe import HEARD_WITHIN_S, Blocked, Differs, Probe
 from modemrig.conformance.samples import line, ready, small, typed
 
 SEEN = ("sim", "broker_control", "time")
@@ -75,6 +75,8 @@ def _takes(service: Service, documented_s: float, line: str, payload: bytes | No
     started = time.monotonic()
     answer = service.probe.ask(line, payload, timeout_s=expected + HEARD_WITHIN_S)
     took = time.monotonic() - started
+    if answer.is_refused and not answer.late:
+        raise Blocked(f"{answer.sent} was answered {answer.shown()!r}")
     if answer.late.endswith(",0") or answer.was_given_up or not EARLY * expected <= took <= expected + SLACK_S:
         raise Differs(f"a failure after {documented_s:g} s", f"{took * service.probe.speed:.1f} s\n{answer.shown()}")
 

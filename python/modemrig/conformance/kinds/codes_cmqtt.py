@@ -114,7 +114,7 @@ def unsubscribed(scene: Scene) -> Scene:
 
 def will(scene: Scene) -> Scene:
     """A will whose topic has a wildcard."""
-    return typed(typed(acquired(scene), "AT+CMQTTWILLTOPIC", "#"), "AT+CMQTTWILLMSG", "hi", 0)
+    return typed(typed(acquired(scene), "AT+CMQTTWILLTOPIC", "codes/#"), "AT+CMQTTWILLMSG", "hi", 1)
 
 
 WAYS: dict[str, Way] = {
@@ -132,7 +132,7 @@ WAYS: dict[str, Way] = {
         lambda s: typed(checking(acquired(s)), "AT+CMQTTWILLTOPIC", NOT_UTF8), said="the topic of the will is none"
     ),
     "sim_utf8_last_words": Way(
-        lambda s: typed(checking(acquired(s)), "AT+CMQTTWILLMSG", NOT_UTF8, 0), basis="decided", said="the will is none"
+        lambda s: typed(checking(acquired(s)), "AT+CMQTTWILLMSG", NOT_UTF8, 1), basis="decided", said="the will is none"
     ),
     "sim_refused": Way(lambda s: connected(s, port=closed_port(s.broker.host)), CONTROL, said="the port is closed"),
     "sim_start": Way(
@@ -144,7 +144,7 @@ WAYS: dict[str, Way] = {
     "sim_network_meanwhile": Way(meanwhile, (*CONTROL, "conditions"), "decided", "the network is lost meanwhile"),
     "sim_offline": Way(lambda s: published(acquired(s)), said="a message before the connection"),
     "sim_offline_subscription": Way(lambda s: subscribed(acquired(s)), said="a subscription before the connection"),
-    "sim_topic": Way(lambda s: published(connected(s), "#"), basis="decided", said="the topic has a wildcard"),
+    "sim_topic": Way(lambda s: published(connected(s), "codes/#"), basis="decided", said="the topic has a wildcard"),
     "sim_will": Way(lambda s: joined(will(s)), basis="decided", said="the topic of the will has a wildcard"),
     "sim_busy": Way(busy, CONTROL, "decided", "a message still waits for its acknowledgement"),
     "sim_connected_release": Way(

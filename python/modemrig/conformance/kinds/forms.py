@@ -87,7 +87,8 @@ class ReadForm(Kind):
         if facts := [fact for fact in self.facts(document) if fact.subject == "AT+CMQTTREL"]:
             line = {("commands", fact.subject, "read_reply"): [["client_index"]] for fact in facts}
             title = "a read form answers with a line where there is none"
-            yield Breakage(title, frozenset(fact.id for fact in facts), difference(line))
+            said = ("CMQTTREL/read-form-says-nothing", "CMQTTREL/acquired-read-form")
+            yield Breakage(title, frozenset(fact.id for fact in facts), difference(line), also=said)
 
 
 class Spelling(Taken):
@@ -112,4 +113,8 @@ class Spelling(Taken):
     def breakages(self, document: Document) -> Iterator[Breakage]:
         if facts := list(self.facts(document)):
             none: dict[tuple[str, ...], object] = {("commands", fact.subject, "also"): [] for fact in facts}
-            yield Breakage("a command has one name", frozenset(fact.id for fact in facts), difference(none))
+            fails, said = (
+                frozenset(fact.id for fact in facts),
+                tuple(f"and-as-{fact.subject.lower()}" for fact in facts),
+            )
+            yield Breakage("a command has one name", fails, difference(none), also=said)

@@ -99,5 +99,7 @@ class KeepAlive(Behaviours):
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         yield from self.broken(
-            *(document, "PINGREQ does not arrive", "ping", "again", "connected"), faults=("packet_lost:kind=pingreq",)
+            *(document, "PINGREQ does not arrive", "ping", "again", "connected"),
+            faults=("packet_lost:kind=pingreq",),
+            also=("err_code/2/no-pong",),  # a broker that is not asked ends the connection itself
         )

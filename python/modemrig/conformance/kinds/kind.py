@@ -27,6 +27,8 @@ class Breakage:
     """As ``modemrig virtual --fault`` takes them."""
     quirks: tuple[str, ...] = ()
     """As ``modemrig virtual --quirk`` takes them."""
+    also: tuple[str, ...] = ()
+    """Ends of ids of facts of other kinds that show the same in passing, and so may differ as well."""
 
 
 def difference(entries: Mapping[Any, object]) -> str:

@@ -157,7 +157,8 @@ class Query(Setting):
                 entries[path] = [*variant.query, variant.query[-1]]
                 broken.add(fact.id)
         if broken:
-            yield Breakage("a query shows its last value twice", frozenset(broken), difference(entries))
+            title = "a query shows its last value twice"
+            yield Breakage(title, frozenset(broken), difference(entries), also=("payload/last-writer",))
         else:
             yield Breakage(
                 "a read form shows its last value twice",
@@ -168,6 +169,7 @@ class Query(Setting):
                         for fact in self.facts(document)
                     }
                 ),
+                also=SHOW_SETTINGS,
             )
 
 
@@ -250,9 +252,21 @@ class Default(Kind):
             for fact in chosen
         }
         if chosen:
-            yield Breakage("a default is another", frozenset(fact.id for fact in chosen), difference(entries))
+            yield Breakage(
+                "a default is another", frozenset(fact.id for fact in chosen), difference(entries), also=SHOW_DEFAULTS
+            )
 
 
+SHOW_SETTINGS = (
+    *("CMQTTSSLCFG/forgotten-when-connecting-fails", "CMQTTSSLCFG/forgotten-with-disconnection"),
+    *("CMQTTSSLCFG/before-acquiring", "CMQTTCFG/forgotten", "CMQTTCFG/kept", "acquired-read-form"),
+)
+"""What looks at settings through the read form."""
+SHOW_DEFAULTS = (
+    *("CMQTTSSLCFG/forgotten-when-connecting-fails", "CMQTTSSLCFG/forgotten-with-disconnection"),
+    *("CMQTTSSLCFG/left-out", "tls/context", "err/32/unusable"),
+)
+"""What shows that the TLS context is the default one again, or uses it."""
 IN_PACKET = {"AT+CMQTTPUB": {"retained": ("PUBLISH", "retain"), "dup": ("PUBLISH", "dup")}}
 """Defaults that only a packet shows: command, parameter, packet and its field."""
 NOT_TOLD = {

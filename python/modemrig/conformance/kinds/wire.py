@@ -209,7 +209,7 @@ class OnTheWire(Behaviours):
     def breakages(self, document: Document) -> Iterator[Breakage]:
         topic = f"conformance/{TOPIC}"
         for title, words, fault in (
-            ("CONNECT says MQTT 3.1 always", ("level-4",), "packet_changed:field=connect.level,value=3"),
+            ("CONNECT says MQTT 3.1 always", ("level-4",), "packet_changed:field=connect.level,value=3,topic=c0"),
             ("CONNECT says another keep-alive time", ("time", "never"),
              "packet_changed:field=connect.keep_alive,value=600"),
             ("PUBLISH asks to be kept always", ("retain-0",),
