@@ -264,7 +264,7 @@ SHOW_SETTINGS = (
 """What looks at settings through the read form."""
 SHOW_DEFAULTS = (
     *("CMQTTSSLCFG/forgotten-when-connecting-fails", "CMQTTSSLCFG/forgotten-with-disconnection"),
-    *("CMQTTSSLCFG/left-out", "tls/context", "err/32/unusable"),
+    *("CMQTTSSLCFG/left-out", "tls/context", "err/32/unusable", "err/33/certificate"),
 )
 """What shows that the TLS context is the default one again, or uses it."""
 IN_PACKET = {"AT+CMQTTPUB": {"retained": ("PUBLISH", "retain"), "dup": ("PUBLISH", "dup")}}
