@@ -19,7 +19,12 @@ from typing import Any
 from modemrig import _native
 from modemrig.errors import Unsupported
 
-__all__ = ["decode", "decode_line"]
+__all__ = ["cover", "decode", "decode_line"]
+
+
+def cover(text: str) -> str:
+    """Command lines or answers with each byte of a secret covered by ``*``; for whatever people read or a file keeps."""
+    return "\n".join(_native.cover(line) for line in text.split("\n"))
 
 
 def decode(transcript: str | os.PathLike[str] | Iterable[str]) -> Iterator[dict[str, Any]]:

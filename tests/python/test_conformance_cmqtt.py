@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import modemrig
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.collect import Learned
 from modemrig.conformance.document import load
 from modemrig.conformance.facts import Fact, facts_of
@@ -19,7 +20,6 @@ from modemrig.conformance.kinds import KINDS
 from modemrig.conformance.kinds.cmqtt import Block, parse
 from modemrig.conformance.kinds.note import Said
 from modemrig.conformance.kinds.notes import NOTES
-from modemrig.conformance.probe import Differs
 from modemrig.hil.bench import Bench
 from modemrig.rig import VIRTUAL, Rig, Slot
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import subprocess
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -241,8 +243,9 @@ def test_ctrl_c_leaves_a_module_as_found_and_writes_what_there_is(
     running = command.start("conformance", "--rig", "real.toml", "--section", "3.3", "--report", "out")
     until = time.monotonic() + 30
     while len(broker.record()) < 40 and time.monotonic() < until:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(0.02)
         assert running.poll() is None
-        time.sleep(0.02)
     running.send_signal(signal.SIGINT)
     said, _ = running.communicate(timeout=30)
     assert running.returncode == 2, said
@@ -301,3 +304,20 @@ def test_the_file_holds_what_a_run_found(command: Command, tmp_path: Path) -> No
     assert "AT+QMTCONN=?\r" in "".join(data for _, direction, data in result["transcript"] if direction == "tx")
     assert result["started_s"] >= 0
     assert raw["documents"]["bc35g_bc28"]["version"] == "1.0"
+
+
+def test_a_secret_that_was_on_the_module_is_in_no_file(
+    command: Command, tmp_path: Path, real: modemrig.VirtualModule
+) -> None:
+    device = 'AT+QMTCFG="aliauth",0'
+    with modemrig.open(real.path) as modem:
+        assert modem.command(f'{device},"product","device","fdc2c0ffee"').ok
+    said = command("conformance", "--rig", "real.toml", "-k", "aliauth", "--report", "out", "--", "--junitxml=out.xml")
+    assert said.returncode == 0, said.stdout
+    with modemrig.open(real.path) as modem:
+        assert modem.command(device).lines == ('+QMTCFG: "aliauth","product","device","fdc2c0ffee"',)
+    asked = load_results(tmp_path / "out").results
+    assert any("product" in str(result.exchanges) for result in asked), "the run has asked for what was there"
+    for file in (tmp_path / "out" / "results.json", tmp_path / "out" / "report.html", tmp_path / "out.xml"):
+        assert "fdc2c0ffee" not in file.read_text(encoding="utf-8"), file.name
+    assert "fdc2c0ffee" not in said.stdout

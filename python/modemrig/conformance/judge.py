@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from modemrig.conformance.answer import Answer, Blocked, Differs
 from modemrig.conformance.data_cost import network_bytes
 from modemrig.conformance.facts import Fact
 from modemrig.conformance.needs import why_missing
-from modemrig.conformance.probe import Answer, Blocked, Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.errors import ModemrigError
+from modemrig.transcripts import cover
 from modemrig.virtual import Traffic
 
 Verdict = Literal["conforms", "differs", "as_expected", "otherwise", "skipped", "blocked"]
@@ -20,6 +22,8 @@ us is held against a module); skipped: the rig lacks a need; blocked: what must 
 
 BAD: frozenset[Verdict] = frozenset({"differs", "blocked"})
 """Verdicts with which a run fails."""
+
+UPLOADS = ("AT+QFUPL", "AT+CCERTDOWN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def judge(probe: Probe, fact: Fact, attempt: int = 1) -> Result:
         name,
         attempt,
         verdict,  # type: ignore[arg-type]
-        reason and used.broker.cover(reason),
+        reason and masked(used, reason),
         expected and masked(used, expected),
         observed and masked(used, observed),
         round(begun, 6),
@@ -102,9 +106,9 @@ def not_checked(fact: Fact, slot: str, attempt: int, verdict: Verdict, reason: s
 
 
 def masked(probe: Probe, text: str) -> str:
-    """The text without what is another one in every run: the broker's host and ports, the slot's prefix; and no password."""
+    """The text without what is another one in every run: the broker's host and ports, the slot's prefix; and no secret."""
     broker = probe.broker
-    text = broker.cover(text)
+    text = broker.cover(cover(text))
     for port in (broker.port, broker.tls_port):
         if port is not None:
             text = re.sub(rf"(?<=[:,]){port}\b", "<port>", text)
@@ -115,11 +119,16 @@ def masked(probe: Probe, text: str) -> str:
 def _exchange(probe: Probe, answer: Answer) -> dict[str, Any]:
     return {
         "sent": masked(probe, answer.sent),
-        "typed": None if answer.typed is None else answer.typed.decode("latin-1"),
+        "typed": None if answer.typed is None else shown(answer.sent, answer.typed),
         "answer": [masked(probe, line) for line in answer.lines],
         "response_s": round(answer.response_s, 6),
         "max_response_s": answer.max_response_s,
     }
+
+
+def shown(sent: str, typed: bytes) -> str:
+    """What was typed behind a command line; of a file, which may be a key, only how long it was."""
+    return "*" * len(typed) if sent.upper().startswith(UPLOADS) else typed.decode("latin-1")
 
 
 def _traffic(probe: Probe) -> Traffic | None:

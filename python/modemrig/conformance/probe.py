@@ -2,6 +2,8 @@
 
 One probe lives as long as the run; the port stays open. What a check leaves behind (states, settings, faults) is cleaned up
 by ``finish``, so that no check depends on the one before it. Not here: what is asked (``kinds``), verdicts (``judge``).
+
+Longer than 400 lines: it is the vocabulary of all checks, one short method a word, in the order in which a check uses them.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import modemrig
 from modemrig.broker import BenchBroker
+from modemrig.conformance.answer import Answer, Blocked, Differs, plainly
+from modemrig.conformance.as_found import AsFound
 from modemrig.conformance.document import Document, load
 from modemrig.conformance.ladder import LADDERS, MOVES, State
 from modemrig.errors import NoAnswer
@@ -22,70 +25,16 @@ from modemrig.events import TranscriptEntry
 from modemrig.hil.bench import SlotBench
 from modemrig.hil.brokers import RigBroker
 from modemrig.hil.peer import Peer
-from modemrig.hil.wire import Line, same, split_fields
+from modemrig.hil.wire import same, split_fields
 from modemrig.modem import Modem
+from modemrig.transcripts import cover
 from modemrig.virtual import VirtualModule
 
 OPEN_WITHIN_S = 15.0
-ERRORS = re.compile(r"ERROR|\+CM[ES] ERROR: .*")
-"""Final result codes that refuse a command."""
 READ_WITHIN_S = 2.0
 """A read form answers at once; the maximum of its command is that of connecting."""
 HEARD_WITHIN_S = 10.0
 """How long what the broker sends may take to show as a line, beside what the document says."""
-SETTINGS = re.compile(r'AT\+QMTCFG="(?P<key>[^"]+)",(?P<client>\d+),', re.IGNORECASE)
-"""Lines that change a setting which outlives a connection."""
-
-
-class Differs(Exception):
-    """The module is not as the fact says."""
-
-    def __init__(self, expected: str, observed: str) -> None:
-        super().__init__(f"expected {expected!r}, observed {observed!r}")
-        self.expected = expected
-        self.observed = observed
-
-
-class Blocked(Exception):
-    """The module could not be brought to where the fact shows; in words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a module answered to one line."""
-
-    sent: str
-    """Secrets covered."""
-    typed: bytes | None
-    """What was typed at the prompt."""
-    lines: tuple[str, ...]
-    """Every line of the exchange in wire order: ``>`` for a prompt, information, final result, late result."""
-    response_s: float
-    """From the first byte written to the line that completed the command."""
-    max_response_s: float | None
-    """The documented maximum, where there is one and the request was acknowledged (decision 28)."""
-    was_given_up: bool
-    """Whether nothing, or not all, came within the documented maximum and a margin."""
-
-    @property
-    def final(self) -> str:
-        """``OK``, ``ERROR``, ``+CME ERROR: 50``; empty where none came."""
-        return next((line for line in self.lines if line == "OK" or ERRORS.fullmatch(line)), "")
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the final result code refuses the command."""
-        return ERRORS.fullmatch(self.final) is not None
-
-    @property
-    def late(self) -> str:
-        """The late result, the line behind (or before) ``OK``; empty where none came."""
-        return next((line for line in reversed(self.lines) if line.startswith("+") and not ERRORS.fullmatch(line)), "")
-
-    def shown(self) -> str:
-        """Its lines, for people."""
-        text = "\n".join(self.lines)
-        return f"{text}\n(no more within {self.response_s:.1f} s)".lstrip() if self.was_given_up else text
 
 
 class Probe:
@@ -111,9 +60,7 @@ class Probe:
         self._modem: Modem | None = None
         self._peer: Peer | None = None
         self._states: dict[int, State] = {}
-        self._found: dict[str, str] = {}
-        """Settings as they were when the run began: the query, and the line that puts them back."""
-        self._changed: set[str] = set()
+        self._settings = AsFound(self.document, self._exchange)
         self._moved = False
         self._msgid = 0
         self._since = 0.0
@@ -200,7 +147,7 @@ class Probe:
             timeout_s: by default what the document says.
             exact: type it as it is, shorter or longer than announced, and without the Ctrl-Z that would end it.
         """
-        self._remember(line)
+        self._settings.note(line)
         had_moved = self._moved
         self._moved = had_moved or line.upper().startswith(MOVES)
         answer = self._exchange(line, payload, timeout_s, exact=exact)
@@ -434,11 +381,9 @@ class Probe:
         Raises:
             ModemrigError: the module is gone.
         """
-        if self._moved or self._changed or not went_well:
+        if self._moved or self._settings.are_changed or not went_well:
             self.settle()
-        for setting in sorted(self._changed):
-            self._exchange(self._found[setting])
-        self._changed.clear()
+        self._settings.put_back()
         return tuple(self.modem.transcript(self._since))
 
     def close(self) -> None:
@@ -462,71 +407,9 @@ class Probe:
         except NoAnswer:
             # What there is of an answer; the port is in step again.
             lines = tuple(each for each in self.heard(start) if each not in ("", line))
-            answer = Answer(line, payload, lines, time.monotonic() - started, None, True)
+            answer = Answer(cover(line), payload, lines, time.monotonic() - started, None, True)
         else:
             maximum = reply.max_response_s if reply.ok else None
             answer = Answer(reply.line, payload, reply.exchanged, reply.response_s, maximum, False)
         self.exchanges.append(answer)
         return answer
-
-    def _remember(self, line: str) -> None:
-        """Ask for a setting before the first line that changes it."""
-        found = SETTINGS.match(line)
-        if found is None:
-            return
-        key, client = found["key"].lower(), found["client"]
-        setting = f'AT+QMTCFG="{key}",{client}'
-        if setting not in self._found:
-            answer = self._exchange(setting)
-            information = [each for each in answer.lines if each.startswith("+QMTCFG:")]
-            if answer.final != "OK" or not information:
-                return  # a module that cannot say how it was cannot be put back; a fact of its own says so
-            values = split_fields(information[0].partition(": ")[2])[1:]
-            self._found[setting] = self._restoring(setting, key, values)
-        self._changed.add(setting)
-
-    def _restoring(self, setting: str, key: str, values: list[str]) -> str:
-        """The line that puts a setting back to the values its query printed."""
-        variant = self.document.setting(key)
-        assert variant is not None or not values
-        if variant is not None and values:
-            parameters = dict(zip(variant.query or (), values, strict=False))
-            known = self.document.command("AT+QMTCFG")
-            assert known is not None
-            # What was never set is not shown; any value does where it has to be written.
-            usual = {name: str(known.params[name].default or known.params[name].min or 0) for name in variant.params}
-            given = [parameters.get(name, usual[name]) for name in variant.params[1:]]
-            for condition, counts in variant.counts_when.items():
-                name, _, value = condition.partition("=")
-                if parameters.get(name) == value:
-                    given = given[: counts[0] - 1]
-            return ",".join([setting, *given])
-        return setting
-
-
-def shape(line: str) -> tuple[str, int]:
-    """The name of a line and how many fields it has."""
-    parsed = Line.parse(line)
-    return parsed.name, len(parsed.fields)
-
-
-MOST_SAID = 3
-"""So many of the lines that would do are named."""
-_PLAIN = (
-    (r"\[1-9\]\\d\*|\\d\+", "<number>"),
-    (r"\(,\.\*\)\?", ""),
-    (r"\[\^,\]\*|\.\*", "…"),
-    (r" \?", " "),
-    (r"\\(.)", r"\1"),
-)
-
-
-def plainly(pattern: str) -> str:
-    """What a pattern of lines says, for people: ``+QMTOPEN: 0,4``, ``+QMTRECV: 0,<number>,"t",…``."""
-    lines = []
-    for line in pattern.split("|"):
-        for found, said in _PLAIN:
-            line = re.sub(found, said, line)
-        lines.append(re.sub(r", +", ",", line))
-    more = " or its like" if len(lines) > MOST_SAID else ""
-    return " or ".join(lines[:MOST_SAID]) + more

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from modemrig.conformance.answer import Answer, Blocked
 from modemrig.conformance.document import CLIENT_PARAMS, Command, Param, Variant
 from modemrig.conformance.ladder import State
-from modemrig.conformance.probe import Answer, Blocked, Probe
+from modemrig.conformance.probe import Probe
 
 STANDS_IN: dict[str, State] = {
     "AT+QMTCFG": "idle",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import SOON_S, Client, has_store, patience, want
-from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.hil.wire import Line
 
 TOPIC = "buffer"

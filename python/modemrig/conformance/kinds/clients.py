@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import CONTROL, Behaviour, Behaviours
 from modemrig.conformance.kinds.buffers import flags
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import SOON_S, Client, arrives, has_several, want
 from modemrig.conformance.kinds.window import in_flight
-from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.probe import Probe
 
 TOPIC = "clients"
 

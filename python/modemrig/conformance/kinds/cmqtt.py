@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from modemrig.broker import RecordedPacket
+from modemrig.conformance.answer import Answer, Blocked, Differs
 from modemrig.conformance.kinds.cases import CaseKind
 from modemrig.conformance.ladder import State
-from modemrig.conformance.probe import HEARD_WITHIN_S, Answer, Blocked, Differs, Probe
+from modemrig.conformance.probe import HEARD_WITHIN_S, Probe
 from modemrig.conformance.samples import small
 from modemrig.hil.peer import Peer
 from modemrig.hil.wire import same

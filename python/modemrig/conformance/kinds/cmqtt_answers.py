@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modemrig.conformance.answer import Answer, Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, fact_id
 from modemrig.conformance.kinds.cases import Table
 from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.ladder import State
-from modemrig.conformance.probe import Answer, Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import MIXED, line, ready, small, typed
 from modemrig.hil.wire import same
 

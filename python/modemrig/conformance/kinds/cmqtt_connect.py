@@ -7,11 +7,12 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from modemrig.conformance.answer import Blocked, Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.cases import Table
 from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage
-from modemrig.conformance.probe import HEARD_WITHIN_S, Blocked, Differs
+from modemrig.conformance.probe import HEARD_WITHIN_S
 from modemrig.hil.peer import Peer
 from modemrig.hil.wire import split_fields
 

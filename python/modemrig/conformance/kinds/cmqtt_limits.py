@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, fact_id
 from modemrig.conformance.kinds.kind import Breakage, Kind
-from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.probe import Probe
 
 SECTION = "1.4.4"
 """Where the documents of this family speak of the command line."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.cases import Table
 from modemrig.conformance.kinds.cmqtt import Block, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage
-from modemrig.conformance.probe import Differs
 from modemrig.conformance.samples import MIXED, small
 
 LONG = bytes(range(32, 127)) * 43

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Basis, Command, Document
 from modemrig.conformance.facts import Fact, fact_id
 from modemrig.conformance.kinds.cases import Table
 from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.ladder import State
-from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import MIXED, line, small, typed
 
 START, STOP, ACQUIRE, RELEASE = "AT+CMQTTSTART", "AT+CMQTTSTOP", "AT+CMQTTACCQ", "AT+CMQTTREL"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from modemrig.conformance.answer import Blocked, Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.cases import Table
 from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
-from modemrig.conformance.probe import HEARD_WITHIN_S, Blocked, Differs, Probe
+from modemrig.conformance.probe import HEARD_WITHIN_S, Probe
 from modemrig.conformance.samples import line, ready, small, typed
 
 SEEN = ("sim", "broker_control", "time")

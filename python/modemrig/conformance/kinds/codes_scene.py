@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from modemrig.clouds import Device
+from modemrig.conformance.answer import Answer, Blocked, Differs
 from modemrig.conformance.ladder import State
-from modemrig.conformance.probe import Answer, Blocked, Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.hil.peer import Peer
 
 NOBODY = "codes.invalid"

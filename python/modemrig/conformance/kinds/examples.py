@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from modemrig.conformance.answer import Answer, Blocked, Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, fact_id
 from modemrig.conformance.kinds.kind import Breakage, Kind
-from modemrig.conformance.probe import Answer, Blocked, Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.errors import NoAnswer
 from modemrig.events import Reply
 from modemrig.hil.brokers import RigBroker

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+from modemrig.conformance.answer import Answer, Differs
 from modemrig.conformance.document import Command, Document, Param, Variant
 from modemrig.conformance.facts import Fact, fact_id
 from modemrig.conformance.kinds.kind import Kind
-from modemrig.conformance.probe import Answer, Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import STANDS_IN, TYPED_LENGTH, ready
 from modemrig.errors import BadValue
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.facts import Unchecked
 from modemrig.conformance.kinds.note import Broken, Checked, Row, Said
-from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import small
 
 SECOND_RELEASED = "The test form prints a second client the module does not have."

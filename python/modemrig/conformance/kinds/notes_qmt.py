@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.facts import Unchecked
 from modemrig.conformance.kinds.note import Broken, Checked, Row, Said
 from modemrig.conformance.kinds.qmt_client import Client
 from modemrig.conformance.kinds.window import in_flight
-from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import small
 
 WILLEX_QUERY = "The answer to the query of willex is printed without OK; the module sends it."

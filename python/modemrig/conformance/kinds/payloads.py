@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import PUBLISH, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import Client, arrives, counted, patience, want
-from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.hil.wire import Line
 
 TOPIC = "payload"

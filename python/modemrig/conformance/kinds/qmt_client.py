@@ -10,10 +10,11 @@ import time
 from typing import Any
 
 from modemrig.broker import RecordedPacket
+from modemrig.conformance.answer import Answer, Blocked, Differs
 from modemrig.conformance.document import Document, Variant
 from modemrig.conformance.kinds.behaviour import publisher
 from modemrig.conformance.ladder import State
-from modemrig.conformance.probe import HEARD_WITHIN_S, Answer, Blocked, Differs, Probe
+from modemrig.conformance.probe import HEARD_WITHIN_S, Probe
 from modemrig.hil.wire import Line
 
 NEAR_S = 3.0

@@ -9,11 +9,12 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
+from modemrig.conformance.answer import Blocked
 from modemrig.conformance.document import CLIENT_PARAMS, Command, Document, Param, Variant
 from modemrig.conformance.facts import Fact
 from modemrig.conformance.kinds.kind import Breakage, difference
 from modemrig.conformance.kinds.lines import Refused, Taken, written_params
-from modemrig.conformance.probe import Blocked, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import STANDS_IN, ready, sample, written
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from modemrig.broker import RecordedPacket
+from modemrig.conformance.answer import Answer, Differs
 from modemrig.conformance.document import Basis, Document
 from modemrig.conformance.kinds.behaviour import CLOCK, PUBLISH, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import Client, want
-from modemrig.conformance.probe import Answer, Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.hil.wire import Line
 
 TOPIC = "retransmission"

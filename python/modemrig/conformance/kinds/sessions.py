@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import CONTROL, PUBLISH, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import SOON_S, Client, next_at_peer, want
-from modemrig.conformance.probe import Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.hil.peer import Peer
 from modemrig.hil.wire import Line
 

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Literal
 
+from modemrig.conformance.answer import Blocked, Differs
 from modemrig.conformance.document import Basis, Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.behaviour import CONTROL, Behaviour, Behaviours, unseen
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.kinds.qmt_client import SOON_S, Client, has_several, has_store
 from modemrig.conformance.ladder import State
-from modemrig.conformance.probe import Blocked, Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import line, typed
 from modemrig.hil.wire import same
 

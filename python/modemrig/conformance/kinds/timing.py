@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from modemrig.conformance.answer import Answer, Blocked, Differs
 from modemrig.conformance.document import Command, Document
 from modemrig.conformance.facts import Fact, fact_id
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.kinds.qmt_client import Client
-from modemrig.conformance.probe import Answer, Blocked, Differs, Probe
+from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import small
 
 SAMPLES = 3

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from modemrig.conformance.answer import Blocked
 from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import BROKER, CONTROL, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import SOON_S, Client, arrives, next_at_peer, want
 from modemrig.conformance.kinds.wire import connect_packet
-from modemrig.conformance.probe import Blocked, Probe
+from modemrig.conformance.probe import Probe
 
 TOPIC = "will"
 BINARY = b'\x00\r\n"\x1a\xff'
