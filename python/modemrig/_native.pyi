@@ -36,6 +36,7 @@ __all__ = [
     "catalogue_json",
     "check_differs",
     "check_fault",
+    "check_quirk",
     "cover",
     "decode_line",
     "dialects",
@@ -314,6 +315,15 @@ class VirtualModule:
     def faults(self) -> list[tuple[str, int, int | None]]:
         """Brief. Fault, how often it has happened, how often it will happen yet."""
 
+    def quirk(self, quirk: str) -> None:
+        """Brief. ``gap:ms=250``: the module has it when this returns."""
+
+    def clear_quirk(self, name: str | None) -> None:
+        """Brief. ``None`` clears all."""
+
+    def quirks(self) -> list[str]:
+        """Brief. As they would be written."""
+
     def dropped_messages(self, client: int) -> int:
         """Brief. Messages that found the client's five slots taken."""
 
@@ -387,5 +397,10 @@ def check_differs(dialect: str, difference: str) -> None:
 def check_fault(dialect: str, fault: str) -> None:
     """Brief. Raises what ``VirtualModule`` would."""
 
-def quirks() -> list[tuple[str, str]]: ...
+def check_quirk(dialect: str, quirk: str) -> None:
+    """Brief. Raises what ``VirtualModule`` would."""
+
+def quirks() -> list[tuple[str, str, list[str], str | None, list[tuple[str, str, str, str | None]]]]:
+    """Name, title, rules of the field, family (``qmt``, ``cmqtt``, ``None``: both) and parameters of each quirk."""
+
 def generate_certificates() -> tuple[str, str, str, str, str]: ...

@@ -54,13 +54,19 @@ def add_virtual(commands: Any) -> None:
     parser.add_argument(
         "--differs", type=Path, metavar="FILE", help="how it differs from the document: TOML, as a dialect's data file"
     )
-    parser.add_argument("--quirk", action="append", default=[], metavar="NAME", help="a departure from the document")
-    parser.add_argument("--list-quirks", action="store_true", help="list the quirks, and end")
+    parser.add_argument(
+        "--quirk",
+        action="append",
+        default=[],
+        metavar="Q",
+        help="a departure from the document: NAME or NAME:KEY=VALUE,…",
+    )
+    parser.add_argument("--list-quirks", action="store_true", help="list the quirks with their parameters, and end")
     parser.add_argument(
         "--fault", action="append", default=[], metavar="F", help="what goes wrong: NAME or NAME:KEY=VALUE,…"
     )
     parser.add_argument("--list-faults", action="store_true", help="list the faults with their parameters, and end")
-    parser.add_argument("--json", action="store_true", help="with --list-faults: a JSON list instead of text")
+    parser.add_argument("--json", action="store_true", help="with a list: JSON instead of text")
     parser.add_argument(
         "--control",
         metavar="PATH",
@@ -84,11 +90,13 @@ def _virtual(options: argparse.Namespace) -> int:
     from modemrig.conditions import changed
 
     if options.list_quirks:
-        for name, title in _native.quirks():
-            print(f"{name:28} {title}")
+        keys = ("name", "title", "field", "family")
+        _print_rows([(dict(zip(keys, row, strict=False)), params) for *row, params in _native.quirks()], options.json)
         return 0
     if options.list_faults:
-        _print_faults(options.json)
+        _print_rows(
+            [({"name": name, "title": title}, params) for name, title, params in _native.faults()], options.json
+        )
         return 0
     if options.dialect is None:
         options.parser.error(f"say which dialect: {', '.join(modemrig.dialects())}")
@@ -176,22 +184,22 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _print_faults(as_json: bool) -> None:
+def _print_rows(rows: list[tuple[dict[str, Any], list[tuple[str, str, str, str | None]]]], as_json: bool) -> None:
+    """A table of faults or quirks, each row with its parameters."""
     import json
     import textwrap
 
-    from modemrig import _native
-
     if as_json:
         keys = ("name", "title", "allowed", "default")
-        rows = [
-            {"name": name, "title": title, "parameters": [dict(zip(keys, param, strict=True)) for param in params]}
-            for name, title, params in _native.faults()
+        described = [
+            {**row, "parameters": [dict(zip(keys, each, strict=True)) for each in params]} for row, params in rows
         ]
-        print(json.dumps(rows, ensure_ascii=False))
+        print(json.dumps(described, ensure_ascii=False))
         return
-    for name, title, params in _native.faults():
-        print(f"{name:20} {title}")
+    for row, params in rows:
+        rules = f" ({', '.join(row['field'])})" if row.get("field") else ""
+        family = {"qmt": " [Quectel]", "cmqtt": " [SIMCom]"}.get(row.get("family") or "", "")
+        print(f"{row['name']:24} {row['title']}{rules}{family}")
         for param, what, allowed, default in params:
             words = f"{param if default is None else f'{param}={default}':24} {what} ({allowed})"
             print(textwrap.fill(words, 116, initial_indent=" " * 4, subsequent_indent=" " * 29))
@@ -209,6 +217,7 @@ def add_control(commands: Any) -> None:
         "  modemrig control /tmp/ctl inject \"urc_in_answer:at=5,text='+CREG: 1,2'\"\n"
         "  modemrig control /tmp/ctl list\n"
         "  modemrig control /tmp/ctl clear no_answer\n"
+        "  modemrig control /tmp/ctl quirk prompt_on_own_line\n"
         "  modemrig control /tmp/ctl set registration=searching\n"
         "  modemrig control /tmp/ctl power cycle\n"
         "  modemrig control /tmp/ctl status --json",
@@ -217,7 +226,7 @@ def add_control(commands: Any) -> None:
     parser.add_argument(
         "action",
         metavar="ACTION",
-        help="inject FAULT…, clear [FAULT…], list, set KEY=VALUE…, power off|on|cycle, status",
+        help="inject FAULT…, clear [FAULT…], quirk QUIRK…, unquirk [QUIRK…], list, set KEY=VALUE…, power off|on|cycle, status",
     )
     parser.add_argument("words", nargs="*", metavar="WORD", help="of the action")
     parser.add_argument("--json", action="store_true", help="the answer as one JSON object")
@@ -236,11 +245,13 @@ def _control(options: argparse.Namespace) -> int:
     for key, value in answer.items():
         if key == "conditions":
             print("\n".join(f"{name:20} {as_word(each)}" for name, each in value.items()))
-        elif key != "faults":
+        elif key not in ("faults", "quirks"):
             print(f"{key:20} {value}")
     for row in answer["faults"]:
         left = "until cleared" if row["left"] is None else f"{row['left']} left"
         print(f"{row['fault']}  happened {row['happened']}, {left}")
+    for quirk in answer["quirks"]:
+        print(f"{quirk}  a quirk")
     return 0
 
 

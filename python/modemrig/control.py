@@ -41,6 +41,20 @@ def _clear(module: VirtualModule, words: list[str]) -> None:
         module.clear(name)
 
 
+def _quirk(module: VirtualModule, words: list[str]) -> None:
+    if not words:
+        raise BadValue("quirk what? 'modemrig virtual --list-quirks' lists the quirks")
+    for quirk in words:
+        module.quirk(quirk)
+
+
+def _unquirk(module: VirtualModule, words: list[str]) -> None:
+    if not words:
+        module.clear_quirk()
+    for name in words:
+        module.clear_quirk(name)
+
+
 def _set(module: VirtualModule, words: list[str]) -> None:
     pairs = [word.partition("=") for word in words]
     if not pairs or not all(equals for _, equals, _ in pairs):
@@ -63,10 +77,12 @@ def _nothing(_: VirtualModule, words: list[str]) -> None:
 ACTIONS: dict[str, tuple[str, Callable[[VirtualModule, list[str]], None]]] = {
     "inject": ("FAULT…  have faults happen from now on: no_answer, late_answer:ms=500,count=1", _inject),
     "clear": ("[FAULT…]  end the faults of these names, or all", _clear),
-    "list": ("the faults that were asked for, with how often each has happened", _nothing),
+    "list": ("the faults that were asked for, with how often each has happened, and the quirks", _nothing),
+    "quirk": ("QUIRK…  have the module depart from its document: result_before_ok, gap:ms=250", _quirk),
+    "unquirk": ("[QUIRK…]  put the quirks of these names straight, or all", _unquirk),
     "set": ("KEY=VALUE…  change what is around the module: registration=denied, rssi=9, dns=no", _set),
     "power": ("off, on, cycle  switch its power", _power),
-    "status": ("the module: dialect, port, serial number, faults", _nothing),
+    "status": ("the module: dialect, port, serial number, faults, quirks", _nothing),
 }
 """What can be asked for: its help, and what it does."""
 
@@ -80,6 +96,7 @@ def _answer(module: VirtualModule, request: Any) -> dict[str, Any]:
     try:
         action[1](module, request[1:])
         faults = [{"fault": each.fault, "happened": each.happened, "left": each.left} for each in module.faults]
+        quirks = module.quirks
     except ModemrigError as error:
         return {"error": str(error)}
     if request[0] == "status":
@@ -90,8 +107,9 @@ def _answer(module: VirtualModule, request: Any) -> dict[str, Any]:
             "imei": module.imei,
             "conditions": conditions,
             "faults": faults,
+            "quirks": quirks,
         }
-    return {"faults": faults}
+    return {"faults": faults, "quirks": quirks}
 
 
 class ControlSocket:
@@ -173,7 +191,8 @@ def ask(path: str, words: list[str]) -> dict[str, Any]:
     """Send a request to a control socket.
 
     Returns:
-        What it answers; of every action ``faults``, of ``status`` also ``dialect``, ``port``, ``imei`` and ``conditions``.
+        What it answers; of every action ``faults`` and ``quirks``, of ``status`` also ``dialect``, ``port``, ``imei`` and
+        ``conditions``.
 
     Raises:
         BadValue: the module refuses the request; the error says why.

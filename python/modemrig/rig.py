@@ -68,7 +68,7 @@ class Slot:
     differs: str | None = None
     """How a virtual module differs from its document: TOML in the form of a dialect's data file."""
     quirks: tuple[str, ...] = ()
-    """Departures of a virtual module from its document."""
+    """Departures of a virtual module from its document: ``gap:ms=250``."""
     faults: tuple[str, ...] = ()
     """What goes wrong with a virtual module: ``late_answer:ms=500,count=1``."""
     identity: VirtualIdentity = field(default_factory=VirtualIdentity)
@@ -160,12 +160,6 @@ def _address(where: str, text: str) -> BrokerAddress:
     return BrokerAddress(match["host"].strip("[]"), numbers[0], numbers[1] if len(numbers) > 1 else None)
 
 
-def _known_quirks() -> list[str]:
-    from modemrig import _native
-
-    return [name for name, _ in _native.quirks()]
-
-
 class _Reader:
     """Checks a parsed rig file, and knows where in the text a key stands."""
 
@@ -255,13 +249,12 @@ class _Reader:
                 raise fail(key, "a list of names")
             if values and not port.startswith(VIRTUAL):
                 raise fail(key, f"{port} is a real port; only virtual modules have {key} on demand")
-        if unknown := [quirk for quirk in quirks if quirk not in _known_quirks()]:
-            raise fail("quirks", f"there is no quirk {unknown[0]!r}; there are {', '.join(_known_quirks())}")
-        for fault in faults:
-            try:
-                _native.check_fault(named, fault)
-            except CallerError as error:
-                raise fail("faults", str(error)) from None
+        for key, values, check in (("quirks", quirks, _native.check_quirk), ("faults", faults, _native.check_fault)):
+            for value in values:
+                try:
+                    check(named, value)
+                except CallerError as error:
+                    raise fail(key, str(error)) from None
         around = {}
         for key, plain in _AROUND.items():
             row_of = get(key, dict, {})

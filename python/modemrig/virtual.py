@@ -106,7 +106,8 @@ class VirtualModule:
             baud: bytes take the time of a UART of this speed (8N1), which ``AT+IPR`` changes; a host that has set another
                 speed understands nothing. ``None``: they take no time, and any speed will do.
             seed: of whatever is random.
-            quirks: named departures from the document.
+            quirks: named departures from the document, each as ``"prompt_on_own_line"`` or ``"gap:ms=250"``;
+                ``modemrig virtual --list-quirks`` lists them.
             faults: what goes wrong from the start, each as ``"late_answer"`` or ``"late_answer:ms=500,count=1"``;
                 ``modemrig virtual --list-faults`` lists them.
 
@@ -207,8 +208,7 @@ class VirtualModule:
         Raises:
             BadValue: there is no such fault, or not with this parameter; the error says what there is.
         """
-        words = [f"{key}={_quoted(value)}" for key, value in parameters.items()]
-        self._native.inject(fault + ("," if ":" in fault else ":") * bool(words) + ",".join(words))
+        self._native.inject(_worded(fault, parameters))
 
     def clear(self, fault: str | None = None) -> None:
         """End the faults of a name, or all of them."""
@@ -218,6 +218,33 @@ class VirtualModule:
     def faults(self) -> list[InjectedFault]:
         """What was asked for and not cleared; a fault that is used up stays here, with nothing left."""
         return [InjectedFault(*row) for row in self._native.faults()]
+
+    def quirk(self, quirk: str, **parameters: str | int) -> None:
+        """Have it depart from its document from now on; the same quirk with other parameters takes the place of the first.
+
+        >>> import modemrig
+        >>> with modemrig.VirtualModule("bc35g_bc28") as module:
+        ...     module.quirk("prompt_on_own_line")
+        ...     module.quirks
+        ['prompt_on_own_line']
+
+        Args:
+            quirk: its name, or name and parameters in one text.
+            parameters: of the quirk.
+
+        Raises:
+            BadValue: no module of this family has such a quirk, or not with this parameter; the error says what there is.
+        """
+        self._native.quirk(_worded(quirk, parameters))
+
+    def clear_quirk(self, quirk: str | None = None) -> None:
+        """Put the quirks of a name straight, or all of them."""
+        self._native.clear_quirk(quirk)
+
+    @property
+    def quirks(self) -> list[str]:
+        """The quirks it has, as they would be written."""
+        return self._native.quirks()
 
     def dropped_messages(self, client: int = 0) -> int:
         """How many messages found the five slots of a client taken (``recv/mode``) and were dropped.
@@ -250,10 +277,16 @@ class VirtualModule:
         return f"VirtualModule({self.dialect!r}, path={self.path!r})"
 
 
+def _worded(name: str, parameters: dict[str, str | int]) -> str:
+    """A fault or a quirk as one text."""
+    words = [f"{key}={_quoted(value)}" for key, value in parameters.items()]
+    return name + ("," if ":" in name else ":") * bool(words) + ",".join(words)
+
+
 def _quoted(value: str | int) -> str:
     text = str(value)
     if "'" in text:
-        raise BadValue(f"a parameter of a fault has no apostrophe: {text!r}")
+        raise BadValue(f"a parameter has no apostrophe: {text!r}")
     return f"'{text}'" if "," in text else text
 
 

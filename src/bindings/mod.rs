@@ -65,9 +65,11 @@ mod _native {
     #[pymodule_export]
     use crate::bindings::virtual_module::check_fault;
     #[pymodule_export]
-    use crate::bindings::virtual_module::faults;
+    use crate::bindings::virtual_module::check_quirk;
     #[pymodule_export]
-    use crate::bindings::virtual_module::quirks;
+    use crate::bindings::virtual_module::list_faults;
+    #[pymodule_export]
+    use crate::bindings::virtual_module::list_quirks;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use crate::bindings::logging;
 use crate::bindings::wait;
 use crate::cloud::Method;
+use crate::dialect::schema::Family;
 use crate::error::Error;
 use crate::error::Kind;
 use crate::virtual_module::BrokerAddress;
@@ -25,8 +26,9 @@ use crate::virtual_module::Sim;
 use crate::virtual_module::VirtualModule;
 use crate::virtual_module::VirtualOptions;
 use crate::virtual_module::differing_dialect;
-use crate::virtual_module::faults::ParamRow;
-use crate::virtual_module::faults::check;
+use crate::virtual_module::faults;
+use crate::virtual_module::params::ParamRow;
+use crate::virtual_module::quirks;
 
 /// The port for MQTT over TLS where nobody names another.
 const TLS_PORT: u16 = 8883;
@@ -134,6 +136,18 @@ impl NativeVirtualModule {
         Ok(faults.into_iter().map(|status| (status.fault.to_string(), status.happened, status.left)).collect())
     }
 
+    fn quirk(&self, py: Python<'_>, quirk: &str) -> PyResult<()> {
+        wait::brief(py, || self.module.lock().quirk(quirk))
+    }
+
+    fn clear_quirk(&self, py: Python<'_>, name: Option<&str>) -> PyResult<()> {
+        wait::brief(py, || self.module.lock().clear_quirk(name))
+    }
+
+    fn quirks(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        wait::brief(py, || self.module.lock().quirks())
+    }
+
     fn dropped_messages(&self, py: Python<'_>, client: u8) -> PyResult<u64> {
         wait::brief(py, || self.module.lock().dropped_messages(client))
     }
@@ -193,30 +207,50 @@ fn chosen<T: Copy>(what: &str, name: &str, names: &[(&str, T)]) -> Result<T, Err
     })
 }
 
-/// A fault of the table: name, title, and of each parameter name, title, what it may be, default.
-type FaultInfo = (&'static str, &'static str, Vec<(&'static str, &'static str, String, Option<&'static str>)>);
+/// A parameter of the tables: name, title, what it may be, default.
+type ParamInfo = (&'static str, &'static str, String, Option<&'static str>);
+/// A fault of the table: name, title, parameters.
+type FaultInfo = (&'static str, &'static str, Vec<ParamInfo>);
+/// A quirk of the table: name, title, rules of the field, family, parameters.
+type QuirkInfo = (&'static str, &'static str, Vec<&'static str>, Option<&'static str>, Vec<ParamInfo>);
+
+fn params(rows: &'static [ParamRow]) -> Vec<ParamInfo> {
+    rows.iter().map(|row| (row.name, row.title, row.kind.allowed(), row.default)).collect()
+}
 
 /// Every fault there is.
+#[pyfunction(name = "faults")]
+pub fn list_faults() -> Vec<FaultInfo> {
+    FAULTS.iter().map(|row| (row.name, row.title, params(row.params))).collect()
+}
+
+/// Every quirk there is.
+#[pyfunction(name = "quirks")]
+pub fn list_quirks() -> Vec<QuirkInfo> {
+    let family = |family: &Family| match family {
+        Family::Qmt => "qmt",
+        Family::Cmqtt => "cmqtt",
+    };
+    QUIRKS
+        .iter()
+        .map(|row| (row.name, row.title, row.field.to_vec(), row.family.as_ref().map(family), params(row.params)))
+        .collect()
+}
+
+/// Says what is wrong with a quirk, if anything is, for modules of a dialect.
 #[pyfunction]
-pub fn faults() -> Vec<FaultInfo> {
-    let param = |param: &ParamRow| (param.name, param.title, param.kind.allowed(), param.default);
-    FAULTS.iter().map(|row| (row.name, row.title, row.params.iter().map(param).collect())).collect()
+pub fn check_quirk(py: Python<'_>, dialect: &str, quirk: &str) -> PyResult<()> {
+    wait::brief(py, || quirks::check(dialect, quirk))
 }
 
 /// Says what is wrong with a fault, if anything is, for modules of a dialect.
 #[pyfunction]
 pub fn check_fault(py: Python<'_>, dialect: &str, fault: &str) -> PyResult<()> {
-    wait::brief(py, || check(dialect, fault))
+    wait::brief(py, || faults::check(dialect, fault))
 }
 
 /// Says what is wrong with a difference, if anything is, for modules of a dialect.
 #[pyfunction]
 pub fn check_differs(py: Python<'_>, dialect: &str, difference: &str) -> PyResult<()> {
     wait::brief(py, || differing_dialect(dialect, Some(difference)).map(drop))
-}
-
-/// Name and title of each quirk.
-#[pyfunction]
-pub fn quirks() -> Vec<(&'static str, &'static str)> {
-    QUIRKS.iter().map(|row| (row.name, row.title)).collect()
 }

@@ -16,6 +16,7 @@ use crate::error::Kind;
 use crate::virtual_module::conditions::Conditions;
 use crate::virtual_module::faults::Fault;
 use crate::virtual_module::faults::FaultStatus;
+use crate::virtual_module::quirks::Quirk;
 
 /// Something the owner wants.
 pub(super) enum Order {
@@ -23,6 +24,12 @@ pub(super) enum Order {
     Inject(Fault),
     /// The faults of this name, or all of them, are over.
     Clear(Option<String>),
+    /// A quirk from now on.
+    Quirk(Quirk),
+    /// The quirks of this name, or all of them, are no more.
+    ClearQuirk(Option<String>),
+    /// Which quirks there are.
+    Quirks(Sender<Vec<String>>),
     /// Something else is around the module.
     Conditions(Conditions),
     /// Power, as a hand at the supply switches it.

@@ -16,6 +16,7 @@ mod host_line;
 pub mod identity;
 mod module;
 mod network;
+pub mod params;
 mod qmt;
 pub mod quirks;
 mod replies;
@@ -85,7 +86,7 @@ pub struct VirtualOptions {
     pub baud: Option<u32>,
     /// Decides everything made up: serial numbers, identifiers.
     pub seed: u64,
-    /// Named departures from the document.
+    /// Named departures from the document: `prompt_on_own_line`, with parameters as faults have them.
     pub quirks: Vec<String>,
     /// Faults in force from the start: `late_answer:ms=500,count=1`.
     pub faults: Vec<String>,
@@ -253,6 +254,25 @@ impl VirtualModule {
         let (answer, faults) = crossbeam_channel::bounded(1);
         self.control.give(Order::Faults(answer))?;
         Ok(faults.try_recv().unwrap_or_default())
+    }
+
+    /// A departure from the document from now on, written as in [`VirtualOptions::quirks`]; the same one with other parameters
+    /// takes the place of the first.
+    pub fn quirk(&self, quirk: &str) -> Result<(), Error> {
+        self.control.give(Order::Quirk(quirks::Quirk::parse(quirk, self.dialect)?))
+    }
+
+    /// The quirks of this name, or all of them, are no more.
+    pub fn clear_quirk(&self, name: Option<&str>) -> Result<(), Error> {
+        name.map_or(Ok(()), quirks::known)?;
+        self.control.give(Order::ClearQuirk(name.map(str::to_owned)))
+    }
+
+    /// The quirks it has, as they would be written.
+    pub fn quirks(&self) -> Result<Vec<String>, Error> {
+        let (answer, quirks) = crossbeam_channel::bounded(1);
+        self.control.give(Order::Quirks(answer))?;
+        Ok(quirks.try_recv().unwrap_or_default())
     }
 
     /// Something else is around it from now on.

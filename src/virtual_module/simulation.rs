@@ -33,6 +33,7 @@ use crate::virtual_module::faults::Fault;
 use crate::virtual_module::faults::FaultStatus;
 use crate::virtual_module::module::Module;
 use crate::virtual_module::network::simulated::Simulated;
+use crate::virtual_module::quirks::Quirk;
 
 pub use crate::virtual_module::network::simulated::SimulatedNetwork;
 pub use crate::virtual_module::network::simulated::Way;
@@ -132,6 +133,17 @@ impl SimulatedModule {
     /// The faults of this name, or all of them, are over.
     pub fn clear(&mut self, name: Option<&str>) -> Result<(), Error> {
         self.order(Order::Clear(name.map(str::to_owned)))
+    }
+
+    /// A quirk from now on, written as in [`VirtualOptions::quirks`].
+    pub fn quirk(&mut self, quirk: &str) -> Result<(), Error> {
+        let quirk = Quirk::parse(quirk, self.module.device.dialect)?;
+        self.order(Order::Quirk(quirk))
+    }
+
+    /// The quirks of this name, or all of them, are no more.
+    pub fn clear_quirk(&mut self, name: Option<&str>) -> Result<(), Error> {
+        self.order(Order::ClearQuirk(name.map(str::to_owned)))
     }
 
     /// Something else is around the module from now on.

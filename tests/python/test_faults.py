@@ -208,7 +208,7 @@ def test_a_socket_of_a_program_that_ended_is_replaced_and_any_other_file_stays(t
     file.write_text("precious")
     with modemrig.VirtualModule(DIALECT) as module:
         with ControlSocket(module, str(stale)):
-            assert ask(str(stale), ["list"]) == {"faults": []}
+            assert ask(str(stale), ["list"]) == {"faults": [], "quirks": []}
             with pytest.raises(modemrig.BadValue, match="no control socket"):
                 ControlSocket(module, str(stale))
         with pytest.raises(modemrig.BadValue, match="no control socket"):
@@ -240,10 +240,34 @@ def test_nonsense_and_a_silent_visitor_do_no_harm_to_the_control_socket():
         with socket.create_connection((host, int(port)), timeout=10) as visitor:
             visitor.sendall(b"[" * 60_000 + b"\n")
             assert b"one line of JSON" in visitor.recv(4096)
-        assert ask(control.path, ["list"]) == {"faults": []}
+        assert ask(control.path, ["list"]) == {"faults": [], "quirks": []}
         with socket.create_connection((host, int(port)), timeout=10) as visitor:
             visitor.sendall(b"[")
             close = threading.Thread(target=control.close, daemon=True)
             close.start()
             close.join(5)
             assert not close.is_alive(), "it waits for a visitor who says no more"
+
+
+def test_a_quirk_comes_and_goes_while_the_module_runs(tmp_path):
+    socket_path = str(tmp_path / "ctl")
+    with modemrig.VirtualModule("lte_standard_a") as module, ControlSocket(module, socket_path):
+        with modemrig.open(module.path) as modem:
+            assert modem.command('AT+QMTCFG="keepalive",1,60').ok
+            module.quirk("settings_shared")
+            assert modem.command('AT+QMTCFG="keepalive",2,70').ok
+            assert modem.command('AT+QMTCFG="keepalive",3').lines == ('+QMTCFG: "keepalive",70',)
+            assert ask(socket_path, ["quirk", "left_out_is_default"])["quirks"] == [
+                "settings_shared",
+                "left_out_is_default",
+            ]
+            assert ask(socket_path, ["unquirk", "settings_shared"])["quirks"] == ["left_out_is_default"]
+            assert modem.command('AT+QMTCFG="keepalive",1').lines == ('+QMTCFG: "keepalive",60',)
+            module.clear_quirk()
+            assert module.quirks == []
+        with pytest.raises(modemrig.BadValue, match="no quirk"):
+            module.quirk("nosuch")
+        with pytest.raises(modemrig.BadValue, match="no module of lte_standard_a"):
+            module.quirk("state_ignored")
+        with pytest.raises(modemrig.BadValue, match="no parameter"):
+            module.quirk("settings_shared", ms=5)

@@ -126,7 +126,7 @@ def test_a_broker_on_the_command_line_wins(tmp_path: Path, monkeypatch: pytest.M
         (
             '[[slot]]\nname="s"\nport="virtual:sim7028"\nquirks=["prompt_on_own_line", "nosuch"]',
             4,
-            ["slot.quirks", "no quirk 'nosuch'", "prompt_on_own_line"],
+            ["slot.quirks", 'no quirk "nosuch"', "prompt_on_own_line"],
         ),
         ('[[slot]]\nname="s"\nport="/dev/ttyS0"\ndialect="nosuch"', 4, ["slot.dialect", "no dialect 'nosuch'"]),
         ("[rig]\nname = 'x'", 1, ["slot", "at least one"]),

@@ -14,7 +14,7 @@ use modemrig::mqtt::Publish;
 use modemrig::virtual_module::FAULTS;
 use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::faults::FaultRow;
-use modemrig::virtual_module::faults::ParamKind;
+use modemrig::virtual_module::params::ParamKind;
 use modemrig::virtual_module::simulation::SimulatedModule;
 
 use crate::virtual_host::Host;

@@ -26,8 +26,6 @@ use crate::virtual_module::conditions::Registration;
 pub use fault::Fault;
 pub use table::FAULTS;
 pub use table::FaultRow;
-pub use table::ParamKind;
-pub use table::ParamRow;
 
 pub(super) use fault::known;
 pub(super) use line::Line;

@@ -6,6 +6,8 @@
 use crate::virtual_module::faults::packets::FIELDS;
 use crate::virtual_module::faults::packets::LOSABLE;
 use crate::virtual_module::faults::wire::ACKNOWLEDGEMENTS;
+use crate::virtual_module::params::ParamKind;
+use crate::virtual_module::params::ParamRow;
 
 /// One fault.
 #[derive(Debug)]
@@ -17,55 +19,6 @@ pub struct FaultRow {
     /// What can be chosen.
     pub params: &'static [ParamRow],
     pub(in crate::virtual_module) effect: Effect,
-}
-
-/// A parameter of a fault.
-#[derive(Debug)]
-pub struct ParamRow {
-    /// `ms`
-    pub name: &'static str,
-    /// What it is, in one line.
-    pub title: &'static str,
-    /// What it may be.
-    pub kind: ParamKind,
-    /// What holds without it; `None`: the title says what that means.
-    pub default: Option<&'static str>,
-}
-
-/// What a parameter may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParamKind {
-    /// A whole number.
-    Number {
-        /// The least.
-        min: i64,
-        /// The most.
-        max: i64,
-        /// `ms`, `bytes`; empty where it only counts.
-        unit: &'static str,
-    },
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// Printable text.
-    Text,
-    /// The same, or nothing.
-    TextOrNone,
-    /// A command of the module's document: `AT+QMTPUBEX`, with or without `AT`.
-    Command,
-}
-
-impl ParamKind {
-    /// What it may be, in words: `0 to 3600000 ms`.
-    pub fn allowed(&self) -> String {
-        match self {
-            ParamKind::Number { min, max, unit: "" } => format!("{min} to {max}"),
-            ParamKind::Number { min, max, unit } => format!("{min} to {max} {unit}"),
-            ParamKind::Choice(words) => words.join(" | "),
-            ParamKind::Text => "printable ASCII characters but apostrophes".into(),
-            ParamKind::TextOrNone => "printable ASCII characters but apostrophes, or nothing".into(),
-            ParamKind::Command => "a command of the dialect".into(),
-        }
-    }
 }
 
 /// What a fault does; the mechanisms look for these.

@@ -49,6 +49,7 @@ use crate::virtual_module::network::Bearer;
 use crate::virtual_module::network::Links;
 use crate::virtual_module::qmt::Qmt;
 use crate::virtual_module::qmt::token::http_port;
+use crate::virtual_module::quirks::Quirk;
 use crate::virtual_module::quirks::Quirks;
 use crate::virtual_module::replies::Replies;
 use crate::virtual_module::surroundings::Surroundings;
@@ -103,7 +104,10 @@ impl Module {
         let speed = Speed::new(options.speed).ok_or_else(|| {
             Error::new(Kind::BadValue, format!("speed {}: a factor from 0.000001 to 1000000", options.speed))
         })?;
-        let quirks = Quirks::new(&options.quirks)?;
+        let mut quirks = Quirks::default();
+        for text in &options.quirks {
+            quirks.add(Quirk::parse(text, dialect)?);
+        }
         let faults = options.faults.iter().map(|text| Fault::parse(text, dialect));
         let faults = faults.collect::<Result<Vec<_>, Error>>()?;
         let identity = Identity::new(dialect, &options.identity, options.seed)
@@ -158,6 +162,10 @@ impl Module {
         match order {
             Order::Inject(fault) => self.device.faults.inject(fault),
             Order::Clear(name) => self.device.faults.clear(name.as_deref()),
+            Order::Quirk(quirk) => self.device.quirks.add(quirk),
+            Order::ClearQuirk(name) => self.device.quirks.remove(name.as_deref()),
+            // Who asked may be gone.
+            Order::Quirks(answer) => drop(answer.send(self.device.quirks.list())),
             Order::Conditions(conditions) => {
                 if let Some(fault) = conditions.fault() {
                     return Err(Error::new(Kind::BadValue, fault));

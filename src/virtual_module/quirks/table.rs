@@ -1,0 +1,107 @@
+//! Every quirk there is, as data: name, one line, the rules of FIELD it shows, the family it is of, parameters. Behaviour asks
+//! for it by name at its one place.
+
+use crate::dialect::schema::Family;
+use crate::virtual_module::params::ParamKind;
+use crate::virtual_module::params::ParamRow;
+
+/// One row: what a host sees when it is on.
+#[derive(Debug)]
+pub struct QuirkRow {
+    /// `result_before_ok`
+    pub name: &'static str,
+    /// In one line.
+    pub title: &'static str,
+    /// The rules of what real modules do that it shows (`docs/field.md`); none: no module is known to do it.
+    pub field: &'static [&'static str],
+    /// Whose modules can have it; `None`: all.
+    pub family: Option<Family>,
+    /// What can be chosen.
+    pub params: &'static [ParamRow],
+}
+
+/// What a row has unless it says otherwise.
+const BOTH: QuirkRow = QuirkRow { name: "", title: "", field: &[], family: None, params: &[] };
+const QMT: QuirkRow = QuirkRow { family: Some(Family::Qmt), ..BOTH };
+const CMQTT: QuirkRow = QuirkRow { family: Some(Family::Cmqtt), ..BOTH };
+
+/// For quirks of single commands.
+pub const COMMAND: ParamRow = ParamRow {
+    name: "command",
+    title: "only for this command; without it, for every one",
+    kind: ParamKind::Command,
+    default: None,
+};
+
+/// A time.
+pub const fn ms(title: &'static str, default: &'static str) -> ParamRow {
+    ParamRow {
+        name: "ms",
+        title,
+        kind: ParamKind::Number { min: 0, max: 3_600_000, unit: "ms" },
+        default: Some(default),
+    }
+}
+
+/// Every quirk there is.
+pub const QUIRKS: &[QuirkRow] = &[
+    QuirkRow { name: "prompt_on_own_line", title: "The prompt is followed by a line end.", field: &["F8"], ..BOTH },
+    QuirkRow {
+        name: "tls_checks_host_name",
+        title: "TLS levels 1 and 2 check the broker's name, too (decision 39).",
+        ..BOTH
+    },
+    QuirkRow { name: "ctrl_z_ends_input", title: "Ctrl-Z ends an input, too, whose length was announced.", ..BOTH },
+    QuirkRow {
+        name: "odd_read_forms",
+        title: "A read form of MQTT says one field more, and a line where there is none.",
+        ..BOTH
+    },
+    QuirkRow { name: "timers_early", title: "Packets, typed input and the keep-alive wait half their time.", ..BOTH },
+    // Of the settings of AT+QMTCFG.
+    QuirkRow { name: "settings_unlocked", title: "Settings can be changed while the client is connected.", ..QMT },
+    QuirkRow { name: "settings_shared", title: "A setting of one client is that of all.", ..QMT },
+    QuirkRow { name: "settings_saved", title: "Settings survive a loss of power.", ..QMT },
+    QuirkRow { name: "settings_forgotten", title: "AT+QMTCLOSE puts the settings of its client back.", ..QMT },
+    QuirkRow { name: "left_out_is_default", title: "A parameter that is left out goes back to its default.", ..QMT },
+    // Of command lines.
+    QuirkRow {
+        name: "bare_text_taken",
+        title: "A text without quotation marks, or a number with them, is taken.",
+        field: &["F16"],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "letters_counted",
+        title: "The length of a text is that of its characters, not of its bytes.",
+        ..BOTH
+    },
+    QuirkRow { name: "upper_case_only", title: "The name of a command in small letters is not known.", ..BOTH },
+    // Of AT+CMQTT… clients.
+    QuirkRow { name: "nothing_forgotten", title: "What a command uses up, or forgets, stays.", ..CMQTT },
+    QuirkRow {
+        name: "state_ignored",
+        title: "A command that its state forbids with ERROR alone is answered OK.",
+        ..CMQTT
+    },
+    // Of AT+QMT… clients.
+    QuirkRow {
+        name: "state_errors_late",
+        title: "A command the state forbids, other than a setting, is answered OK; its result says that it failed.",
+        ..QMT
+    },
+    QuirkRow { name: "slots_kept", title: "Reading a stored message does not free its slot.", ..QMT },
+    QuirkRow { name: "clients_mixed_up", title: "Messages of every client are shown as those of client 0.", ..QMT },
+    QuirkRow { name: "resends_once_less", title: "A packet is sent again once less than retry_times says.", ..QMT },
+    QuirkRow { name: "notice_always", title: "Each resend is reported, whatever timeout_notice says.", ..QMT },
+    QuirkRow {
+        name: "esc_sends",
+        title: "Esc sends an empty message instead of none, unless AT+CMEE asks for numbers.",
+        ..QMT
+    },
+    QuirkRow { name: "never_echoes", title: "Typed bytes are not shown, whatever view/mode says.", ..QMT },
+    QuirkRow { name: "hex_ignored", title: "Payloads are text in both directions, whatever the settings say.", ..QMT },
+    QuirkRow { name: "never_pings", title: "No PINGREQ is sent.", ..QMT },
+    QuirkRow { name: "will_forgotten", title: "CONNECT has no will.", ..QMT },
+    QuirkRow { name: "session_forgotten", title: "CONNECT always asks for a clean session.", ..QMT },
+];
