@@ -168,6 +168,19 @@ pub struct Command {
     /// Notes worth knowing, each in a sentence of ours.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Of a command that a module answers and does nothing for: what is written behind its name (`?`, `="band"`, nothing),
+    /// and the lines before `OK`. `=*` is any other write form. Such a command has no `forms`.
+    #[serde(default)]
+    pub answers: IndexMap<String, Vec<String>>,
+}
+
+impl Command {
+    /// The lines before `OK` for what is written behind the name, where the command has `answers`.
+    pub fn answer(&self, behind: &str) -> Option<&[String]> {
+        let written = self.answers.iter().find(|(known, _)| known.eq_ignore_ascii_case(behind));
+        let any = || self.answers.get_key_value("=*").filter(|_| behind.starts_with('=') && behind != "=?");
+        written.or_else(any).map(|(_, lines)| lines.as_slice())
+    }
 }
 
 /// Longest time until the answer that completes a command.

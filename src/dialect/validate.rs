@@ -61,6 +61,15 @@ pub(crate) fn validate(dialect: &Dialect, name: &str) -> Result<(), Flaw> {
 
 fn check_command(path: &[&str], command: &Command) -> Result<(), Flaw> {
     let below = |more: &[&str]| -> Vec<String> { path.iter().chain(more).map(ToString::to_string).collect() };
+    let known = |behind: &String| matches!(behind.as_str(), "" | "?") || behind.starts_with('=');
+    if let Some(odd) = command.answers.keys().find(|behind| !known(behind)) {
+        let message = format!("behind a name stands nothing, `?` or `=…`, not `{odd}`");
+        return Err(Flaw { path: below(&["answers"]), message });
+    }
+    if !command.answers.is_empty() && !command.forms.is_empty() {
+        let message = "a command with `answers` has no `forms`: the answers say which there are".into();
+        return Err(Flaw { path: below(&["answers"]), message });
+    }
     for (name, param) in &command.params {
         check_param(&[path, &["params", name]].concat(), param)?;
     }

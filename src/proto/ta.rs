@@ -428,10 +428,9 @@ impl TaSession {
         self.ended_line = Some(now);
         self.prompted = false;
         let typed = line.as_slice();
-        let line = typed.trim_ascii();
-        if !line.get(..2).is_some_and(|head| head.eq_ignore_ascii_case(b"AT")) || typed.len() == LONGEST_LINE {
+        let Some(line) = command_in(typed).filter(|_| typed.len() < LONGEST_LINE) else {
             return;
-        }
+        };
         self.in_reply = false;
         self.mode = Mode::Busy;
         self.events.push_back(TaEvent::CommandLine(line.to_vec()));
@@ -466,6 +465,15 @@ impl TaSession {
             self.events.push_back(TaEvent::Payload(bytes));
         }
     }
+}
+
+/// The command of a line, if it has one. What nobody types may stand in front of it: the end of an input that was refused
+/// (Ctrl-Z), or what came of bytes at another speed.
+fn command_in(typed: &[u8]) -> Option<&[u8]> {
+    let is_noise = |byte: &u8| !(b' '..=b'~').contains(byte) && *byte != b'\t';
+    let behind_noise = typed.iter().rposition(is_noise).map_or(typed, |last| &typed[last + 1..]);
+    let begins = |line: &&[u8]| line.get(..2).is_some_and(|head| head.eq_ignore_ascii_case(b"AT"));
+    [typed, behind_noise].into_iter().map(<[u8]>::trim_ascii).find(begins)
 }
 
 fn put(transmit: &mut VecDeque<(Part, Vec<u8>)>, part: Part, bytes: &[u8]) {

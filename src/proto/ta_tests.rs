@@ -127,3 +127,19 @@ fn nothing_unsolicited_is_due_among_the_characters_of_a_command_line() {
     ta.receive(b"\x08\x08\x08\x08", now);
     assert_eq!(None, ta.typing_until(), "taken back");
 }
+
+#[test]
+fn a_command_is_found_behind_what_nobody_types() {
+    let now = crate::proto::test_origin();
+    let mut ta = TaSession::new(false);
+    // The payload for a prompt that never came; bytes at another speed.
+    for noise in [&b"hello\x1a"[..], b"\x1a", b"\x00\xf8\x80", b"a\nb\x1b \xff"] {
+        ta.receive(&[noise, b"AT+CSQ\r\n"].concat(), now);
+        assert_eq!(vec![line(b"+CSQ")], events(&mut ta), "{noise:?}");
+        ta.reply_final(&FinalResult::Ok, now);
+    }
+    ta.receive(b"hello AT+CSQ\r\nhello\x1a\r\n\x1aT\r\n", now);
+    assert_eq!(Vec::<TaEvent>::new(), events(&mut ta), "words in front of it, or no command at all");
+    ta.receive(b"AT+X=\"\x1aAT\"\r", now);
+    assert_eq!(vec![line(b"+X=\"\x1aAT\"")], events(&mut ta), "a line that begins as a command is one");
+}

@@ -22,7 +22,16 @@ const OPEN: &str = "AT+QMTOPEN=0,\"a.example\",1883";
 const CONN: &str = "AT+QMTCONN=0,\"me\"";
 const ONLINE: &[&str] = &[OPEN, CONN];
 
+/// A command that a module answers and does nothing for.
+const BAND: &str = "[surroundings.\"AT+QBAND\"]\ntitle = \"Bands.\"\nforms = []\nsource = \"decision 42\"\nbasis = \"decided\"\n\
+    answers = { '' = ['+QBAND: 3'], '?' = ['+QBAND: 1', '+QBAND: 2'], '=\"lte\"' = ['+QBAND: LTE'], '=*' = [] }";
+
 const ROWS: &[Row] = &[
+    ("answers: execute form", LTE, BAND, &[], "AT+QBAND", ["ERROR", "+QBAND: 3|OK"]),
+    ("answers: read form", LTE, BAND, &[], "at+qband?", ["ERROR", "+QBAND: 1|+QBAND: 2|OK"]),
+    ("answers: a write form of its own", LTE, BAND, &[], "AT+QBAND= \"LTE\"", ["ERROR", "+QBAND: LTE|OK"]),
+    ("answers: any other write form", LTE, BAND, &[], "AT+QBAND=7,\"x\"", ["ERROR", "OK"]),
+    ("answers: a form it has not", LTE, BAND, &[], "AT+QBAND=?", ["ERROR", "ERROR"]),
     (
         "test_reply",
         LTE,
@@ -291,6 +300,11 @@ fn what_is_wrong_with_a_difference_is_said_with_line_and_key() {
             "[commands.\"AT+QMTCFG\".params]\npkt_timeout.min = 61",
             "key `commands.AT+QMTCFG.params.pkt_timeout`: the smallest value 61 is above the largest 60",
         ),
+        (
+            "[surroundings.\"AT+CSQ\"]\nforms = []\nanswers = { 'x' = [] }",
+            "key `surroundings.AT+CSQ.answers`: behind a name stands nothing, `?` or `=…`, not `x`",
+        ),
+        ("[surroundings.\"AT+CSQ\"]\nanswers = { '' = [] }", "a command with `answers` has no `forms`"),
     ] {
         let options = VirtualOptions { differs: Some(differs.to_owned()), ..VirtualOptions::new(LTE) };
         let error = SimulatedModule::new(&options).err().expect(differs).to_string();

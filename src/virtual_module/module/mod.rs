@@ -403,6 +403,13 @@ impl Module {
             return (Asker::Surroundings, Answer::Refused(Refusal::Unknown));
         };
         let asker = if dialect.commands.contains_key(name) { Asker::Service } else { Asker::Surroundings };
+        if !command.answers.is_empty() {
+            let Some(lines) = command.answer(&behind_the_name(parsed)) else {
+                return (asker, Answer::Refused(Refusal::Unknown));
+            };
+            lines.iter().for_each(|line| self.device.replies.info(line));
+            return (asker, Answer::Done);
+        }
         let form = match parsed.form {
             Form::Test => schema::Form::Test,
             Form::Read => schema::Form::Read,
@@ -505,6 +512,16 @@ impl Module {
         for line in self.surroundings.greeting(&self.device) {
             self.device.replies.urc(line, self.device.now);
         }
+    }
+}
+
+/// What is written behind a command's name: `?`, `="band",1`.
+fn behind_the_name(parsed: &ParsedCommand) -> String {
+    match parsed.form {
+        Form::Test => "=?".into(),
+        Form::Read => "?".into(),
+        Form::Write => format!("={}", String::from_utf8_lossy(parsed.raw.trim_ascii())),
+        Form::Execute => String::new(),
     }
 }
 
