@@ -3,6 +3,7 @@
 //! Nothing here knows AT.
 
 pub mod holder;
+pub mod host_line;
 #[cfg(feature = "virtual")]
 pub mod net;
 pub mod pair;
@@ -12,6 +13,7 @@ pub mod serial;
 pub mod tcp;
 #[cfg(feature = "virtual")]
 pub mod tls;
+pub mod watch;
 
 use std::io;
 use std::os::fd::AsRawFd;

@@ -4,7 +4,6 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -15,11 +14,12 @@ use polling::Events;
 use polling::PollMode;
 use polling::Poller;
 
+use crate::transport::host_line::HostLine;
+use crate::transport::host_line::Input;
 use crate::transport::pty::Visit;
+use crate::transport::watch::Watch;
 use crate::virtual_module::clock;
 use crate::virtual_module::control::Orders;
-use crate::virtual_module::host_line::HostLine;
-use crate::virtual_module::host_line::Input;
 use crate::virtual_module::module::Module;
 use crate::virtual_module::uart::Uart;
 
@@ -40,8 +40,8 @@ pub(super) struct Board {
     orders: Orders,
     poller: Arc<Poller>,
     stop: Arc<AtomicBool>,
-    /// The line's descriptor, as the poller watches it: for reading, for writing.
-    watched: Option<(RawFd, bool, bool)>,
+    /// The poller's eye on the line's descriptor.
+    watch: Watch,
     /// The host's end of a line in memory is gone for good.
     line_ended: bool,
 }
@@ -59,7 +59,7 @@ impl Board {
             // SAFETY: the descriptor belongs to `line`, which outlives the watch: `run` deletes it before the line is dropped.
             unsafe { poller.add_with_mode(fd, Event::readable(VISITS), PollMode::Level)? };
         }
-        Ok(Board { line, uart, module, orders, poller, stop, watched: None, line_ended: false })
+        Ok(Board { line, uart, module, orders, poller, stop, watch: Watch::new(LINE), line_ended: false })
     }
 
     /// Runs until it is told to stop, or until its line cannot be waited for.
@@ -68,7 +68,7 @@ impl Board {
             log::error!(target: "modemrig::virtual_module", "the module at {} stops: {error}", self.line.path());
         }
         self.module.device.links.cut_all();
-        self.watch(None);
+        self.watch.set(&self.poller, None);
         if let Some(fd) = self.line.visit_fd() {
             // SAFETY: the descriptor belongs to `line` and is open.
             let _ = self.poller.delete(unsafe { BorrowedFd::borrow_raw(fd) });
@@ -87,7 +87,7 @@ impl Board {
             }
             let wanted = self.line.data_fd().filter(|_| !self.line_ended);
             let reads = self.takes_more();
-            self.watch(wanted.map(|fd| (fd, reads, self.line.unsent() > 0)));
+            self.watch.set(&self.poller, wanted.map(|fd| (fd, reads, self.line.unsent() > 0)));
             let paced = self.uart.as_ref().and_then(Uart::next_deadline);
             let due = self.module.next_deadline().into_iter().chain(paced).min();
             let timeout = due.map(|deadline| deadline.saturating_duration_since(clock::now()));
@@ -144,7 +144,7 @@ impl Board {
 
     fn host_left(&mut self) -> io::Result<()> {
         // The poller forgets the descriptor before it is closed.
-        self.watch(None);
+        self.watch.set(&self.poller, None);
         self.line.host_left()?;
         if let Some(uart) = &mut self.uart {
             uart.host_left();
@@ -189,31 +189,5 @@ impl Board {
     /// Whether more of the host's input is taken.
     fn takes_more(&self) -> bool {
         self.unread() < UNREAD && self.uart.as_ref().is_none_or(Uart::has_room)
-    }
-
-    /// Changes what the poller watches of the line.
-    fn watch(&mut self, wanted: Option<(RawFd, bool, bool)>) {
-        if self.watched == wanted {
-            return;
-        }
-        if let Some((old, ..)) = self.watched
-            && wanted.is_none_or(|(fd, ..)| fd != old)
-        {
-            // SAFETY: a watched descriptor is open: `host_left` ends the watch before it closes one.
-            let _ = self.poller.delete(unsafe { BorrowedFd::borrow_raw(old) });
-            self.watched = None;
-        }
-        if let Some((fd, reads, writes)) = wanted {
-            let interest = Event::new(LINE, reads, writes);
-            let outcome = match self.watched {
-                // SAFETY: the descriptor belongs to `line` and is open.
-                Some(_) => {
-                    self.poller.modify_with_mode(unsafe { BorrowedFd::borrow_raw(fd) }, interest, PollMode::Level)
-                }
-                // SAFETY: as above; every way out passes through `delete`.
-                None => unsafe { self.poller.add_with_mode(fd, interest, PollMode::Level) },
-            };
-            self.watched = outcome.is_ok().then_some((fd, reads, writes));
-        }
     }
 }

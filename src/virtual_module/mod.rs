@@ -12,7 +12,6 @@ mod control;
 mod device;
 pub mod faults;
 mod files;
-mod host_line;
 pub mod identity;
 mod module;
 mod network;
@@ -43,6 +42,7 @@ use crate::dialect::catalogue;
 use crate::dialect::schema::Dialect;
 use crate::error::Error;
 use crate::error::Kind;
+use crate::transport::host_line::HostLine;
 use crate::transport::net::Traffic;
 use crate::transport::pair::Link;
 use crate::transport::pair::PairEnd;
@@ -194,13 +194,13 @@ impl VirtualModule {
         let failed = |error: io::Error| Error::new(Kind::PortForbidden, format!("no line to the host: {error}"));
         let mut host_end = None;
         let line = match &options.endpoint {
-            Endpoint::Pty { link } => host_line::HostLine::pty(link.as_deref()),
-            Endpoint::Tcp => host_line::HostLine::tcp(),
-            Endpoint::Pair => host_line::HostLine::pair(Link::Perfect).map(|(line, end)| {
+            Endpoint::Pty { link } => HostLine::pty(link.as_deref()),
+            Endpoint::Tcp => HostLine::tcp(),
+            Endpoint::Pair => HostLine::pair(Link::Perfect).map(|(line, end)| {
                 host_end = Some(end);
                 line
             }),
-            Endpoint::PairOver(link) => host_line::HostLine::pair(*link).map(|(line, end)| {
+            Endpoint::PairOver(link) => HostLine::pair(*link).map(|(line, end)| {
                 host_end = Some(end);
                 line
             }),

@@ -29,7 +29,7 @@ enum Way {
 }
 
 /// The line to the host.
-pub(super) struct HostLine {
+pub struct HostLine {
     way: Way,
     path: String,
     unsent: Vec<u8>,
@@ -37,7 +37,8 @@ pub(super) struct HostLine {
 }
 
 /// What was read.
-pub(super) enum Input {
+pub enum Input {
+    /// So many bytes.
     Bytes(usize),
     /// Nothing now.
     Nothing,
@@ -46,13 +47,15 @@ pub(super) enum Input {
 }
 
 impl HostLine {
-    pub(super) fn pty(link: Option<&Path>) -> io::Result<HostLine> {
+    /// A pseudo-terminal, with a symbolic link to it where asked.
+    pub fn pty(link: Option<&Path>) -> io::Result<HostLine> {
         let end = PtyEnd::open(link)?;
         let path = end.path().to_owned();
         Ok(HostLine { way: Way::Pty(end), path, unsent: Vec::new(), present: false })
     }
 
-    pub(super) fn tcp() -> io::Result<HostLine> {
+    /// A free TCP port on the loopback interface; one host at a time.
+    pub fn tcp() -> io::Result<HostLine> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;
         let path = format!("tcp://{}", listener.local_addr()?);
@@ -60,17 +63,18 @@ impl HostLine {
     }
 
     /// The line and the host's end of it.
-    pub(super) fn pair(link: Link) -> io::Result<(HostLine, PairEnd)> {
+    pub fn pair(link: Link) -> io::Result<(HostLine, PairEnd)> {
         let (module, host) = pair(link)?;
         Ok((HostLine { way: Way::Pair(module), path: String::new(), unsent: Vec::new(), present: true }, host))
     }
 
-    pub(super) fn path(&self) -> &str {
+    /// What a host opens: `/dev/pts/3`, `tcp://127.0.0.1:40123`; empty for a pair.
+    pub fn path(&self) -> &str {
         &self.path
     }
 
     /// The descriptor that carries bytes, where there is a host to carry them for.
-    pub(super) fn data_fd(&self) -> Option<RawFd> {
+    pub fn data_fd(&self) -> Option<RawFd> {
         match &self.way {
             Way::Pty(end) => Some(end.as_raw_fd()),
             Way::Pair(end) => Some(end.as_raw_fd()),
@@ -79,7 +83,7 @@ impl HostLine {
     }
 
     /// The descriptor that tells of hosts that come and go.
-    pub(super) fn visit_fd(&self) -> Option<RawFd> {
+    pub fn visit_fd(&self) -> Option<RawFd> {
         match &self.way {
             Way::Pty(end) => Some(end.watch_fd()),
             Way::Pair(_) => None,
@@ -88,7 +92,7 @@ impl HostLine {
     }
 
     /// Who came and went.
-    pub(super) fn visits(&mut self) -> io::Result<Vec<Visit>> {
+    pub fn visits(&mut self) -> io::Result<Vec<Visit>> {
         match &mut self.way {
             Way::Pty(end) => end.visits(),
             Way::Pair(_) => Ok(Vec::new()),
@@ -122,12 +126,12 @@ impl HostLine {
     }
 
     /// A host is there.
-    pub(super) fn host_came(&mut self) {
+    pub fn host_came(&mut self) {
         self.present = true;
     }
 
     /// The host is gone: what it did not read is lost.
-    pub(super) fn host_left(&mut self) -> io::Result<()> {
+    pub fn host_left(&mut self) -> io::Result<()> {
         self.present = false;
         self.unsent.clear();
         match &mut self.way {
@@ -141,18 +145,20 @@ impl HostLine {
     }
 
     /// The host's speed, where the line shows it.
-    pub(super) fn baud(&self) -> Option<u32> {
+    pub fn baud(&self) -> Option<u32> {
         match &self.way {
             Way::Pty(end) => end.baud(),
             Way::Pair(_) | Way::Tcp { .. } => None,
         }
     }
 
-    pub(super) fn is_present(&self) -> bool {
+    /// Whether a host is there.
+    pub fn is_present(&self) -> bool {
         self.present
     }
 
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Input> {
+    /// Reads what there is.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Input> {
         let outcome = match &self.way {
             Way::Pty(end) => end.read(buffer),
             Way::Pair(end) => end.read(buffer),
@@ -176,14 +182,15 @@ impl HostLine {
     }
 
     /// Writes what the line takes; the rest waits. Without a host it is lost, as on a wire that leads nowhere.
-    pub(super) fn write(&mut self, bytes: &[u8]) {
+    pub fn write(&mut self, bytes: &[u8]) {
         if self.present {
             self.unsent.extend_from_slice(bytes);
             self.flush();
         }
     }
 
-    pub(super) fn flush(&mut self) {
+    /// Writes what waits, as far as the line takes it.
+    pub fn flush(&mut self) {
         let mut sent = 0;
         while sent < self.unsent.len() {
             let outcome = match &self.way {
@@ -202,7 +209,7 @@ impl HostLine {
     }
 
     /// Bytes the line has not taken.
-    pub(super) fn unsent(&self) -> usize {
+    pub fn unsent(&self) -> usize {
         self.unsent.len()
     }
 }
