@@ -169,7 +169,8 @@ pub struct Command {
     #[serde(default)]
     pub notes: Vec<String>,
     /// Of a command that a module answers and does nothing for: what is written behind its name (`?`, `="band"`, nothing),
-    /// and the lines before `OK`. `=*` is any other write form. Such a command has no `forms`.
+    /// and the lines before `OK`; those behind a line `OK` follow it. `=*` is any other write form. Such a command has no
+    /// `forms`.
     #[serde(default)]
     pub answers: IndexMap<String, Vec<String>>,
 }

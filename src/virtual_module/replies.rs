@@ -38,7 +38,8 @@ enum Form {
 pub(super) enum Shown {
     /// Client, state, and which of its commands that belongs to.
     Qmt(u8, qmt::State, u32),
-    Cmqtt(cmqtt::State),
+    /// Client and state.
+    Cmqtt(u8, cmqtt::State),
 }
 
 /// Replies and unsolicited lines of one module.

@@ -87,6 +87,8 @@ mod virtual_qmt;
 #[cfg(feature = "virtual")]
 mod virtual_quirks;
 #[cfg(feature = "virtual")]
+mod virtual_quirks_cmqtt;
+#[cfg(feature = "virtual")]
 mod virtual_surroundings;
 mod virtual_tls;
 #[cfg(feature = "virtual")]

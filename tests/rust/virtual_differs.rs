@@ -31,6 +31,23 @@ const ROWS: &[Row] = &[
     ("answers: read form", LTE, BAND, &[], "at+qband?", ["ERROR", "+QBAND: 1|+QBAND: 2|OK"]),
     ("answers: a write form of its own", LTE, BAND, &[], "AT+QBAND= \"LTE\"", ["ERROR", "+QBAND: LTE|OK"]),
     ("answers: any other write form", LTE, BAND, &[], "AT+QBAND=7,\"x\"", ["ERROR", "OK"]),
+    (
+        "answers: lines behind OK",
+        SIM,
+        "[surroundings.\"AT+NETOPEN\"]\ntitle = \"Opens the network.\"\nforms = []\nsource = \"decision 42\"\nbasis = \"decided\"\n\
+            answers = { '' = ['OK', '+NETOPEN: 0'] }",
+        &[],
+        "AT+NETOPEN",
+        ["ERROR", "OK|+NETOPEN: 0"],
+    ),
+    (
+        "clients",
+        SIM,
+        "clients = 2\n[commands.\"AT+CMQTTACCQ\".params]\nclient_index = { max = 1 }\nclientid = { default = \"\", default_source = \"decided\" }",
+        &["AT+CMQTTSTART", "AT+CMQTTACCQ=1,\"me\",0"],
+        "AT+CMQTTACCQ?",
+        ["OK", "+CMQTTACCQ: 0,\"\",0|+CMQTTACCQ: 1,\"me\",0|OK"],
+    ),
     ("answers: a form it has not", LTE, BAND, &[], "AT+QBAND=?", ["ERROR", "ERROR"]),
     (
         "test_reply",

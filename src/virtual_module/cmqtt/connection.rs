@@ -4,13 +4,11 @@ use crate::dialect::Matched;
 use crate::dialect::Value;
 use crate::mqtt::ClientEvent;
 use crate::mqtt::ClientOptions;
-use crate::mqtt::Level;
 use crate::mqtt::Refused;
-use crate::virtual_module::cmqtt::CLIENT;
 use crate::virtual_module::cmqtt::CONNECT;
-use crate::virtual_module::cmqtt::Cmqtt;
 use crate::virtual_module::cmqtt::DISCONNECT;
 use crate::virtual_module::cmqtt::State;
+use crate::virtual_module::cmqtt::client::Client;
 use crate::virtual_module::cmqtt::err;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Device;
@@ -68,16 +66,16 @@ fn host_and_port(text: &str) -> Option<(String, u16)> {
     (!host.is_empty() && !host.contains('/')).then(|| (host.to_owned(), port))
 }
 
-impl Cmqtt {
+impl Client {
     pub(super) fn connect(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
         let string = |name: &str| call.text(name).map(|bytes| String::from_utf8(bytes.to_vec()));
         let (Some(Ok(text)), Ok(user)) = (string("server_addr"), string("user_name").transpose()) else {
             return self.refuse(device, CONNECT, err::NOT_UTF8);
         };
         let Some((host, port)) = host_and_port(&text) else { return Answer::Refused(Refusal::Parameter) };
-        let Some(client) = &self.client else { return Answer::Refused(Refusal::State) };
-        let timeout = device.timer(client.optimeout);
-        let secured = match client.server_type {
+        let Some(held) = &self.held else { return Answer::Refused(Refusal::State) };
+        let timeout = device.timer(held.optimeout);
+        let secured = match held.server_type {
             0 => Ok(None),
             _ => security(device, self.tls_context.or(device.dialect.default_of("ssl_ctx_index")).unwrap_or_default())
                 .map(Some),
@@ -93,7 +91,7 @@ impl Cmqtt {
             _ if !device.activate(1) => err::NETWORK_CLOSED,
             Err(ContextFault::FileMissing) => err::CERTIFICATE,
             Err(ContextFault::FileUnusable) => err::HANDSHAKE,
-            Ok(security) => match device.open(CLIENT, Target { host, port, security }, timeout) {
+            Ok(security) => match device.open(self.index, Target { host, port, security }, timeout) {
                 Ok(()) => return self.begin(CONNECT),
                 Err(_) => err::SOCKET_CONNECT,
             },
@@ -109,7 +107,7 @@ impl Cmqtt {
         }
         let timeout = call.int("timeout").map(i64::unsigned_abs).filter(|seconds| *seconds > 0);
         let within = timeout.map(|seconds| device.speed.seconds(seconds));
-        if device.links.part(CLIENT, within, device.now).is_err() {
+        if device.links.part(self.index, within, device.now).is_err() {
             return self.refuse(device, DISCONNECT, err::NO_CONNECTION);
         }
         self.begin(DISCONNECT)
@@ -151,8 +149,8 @@ impl Cmqtt {
                 if !session_present {
                     self.subscriptions.clear();
                 }
-                let line = format!("+CMQTTCONNECT: {CLIENT},{}", err::OK);
-                device.replies.urc_then(line, Shown::Cmqtt(State::Connected), device.now);
+                let line = format!("+CMQTTCONNECT: {},{}", self.index, err::OK);
+                device.replies.urc_then(line, Shown::Cmqtt(self.index, State::Connected), device.now);
             }
             LinkEvent::Mqtt(ClientEvent::Connack { code, .. }) => {
                 self.connect_failed(device, err::CONNACK + i32::from(code.clamp(1, 5)));
@@ -169,10 +167,10 @@ impl Cmqtt {
 
     /// The bearer is gone under a connection, or under one that is being made.
     pub(super) fn lose_network(&mut self, device: &mut Device) {
-        if !device.links.has(CLIENT) {
+        if !device.links.has(self.index) {
             return;
         }
-        device.links.cut(CLIENT);
+        device.links.cut(self.index);
         match self.awaits() {
             Some(CONNECT) => self.connect_failed(device, err::NETWORK_CLOSED),
             Some(DISCONNECT) => self.disconnected(device, err::OK),
@@ -182,25 +180,24 @@ impl Cmqtt {
 
     /// The socket is there: CONNECT.
     fn say_connect(&mut self, device: &mut Device) {
-        let (Some(client), Some(address)) = (&self.client, &self.address) else { return };
+        let (Some(held), Some(address)) = (&self.held, &self.address) else { return };
         let keep_alive = address.keepalive.unsigned_abs();
         let options = ClientOptions {
-            // The document names no version; 3.1.1 is what its commands can say.
-            level: Level::V311,
-            client_id: client.id.clone(),
+            level: held.level,
+            client_id: held.id.clone(),
             clean_session: address.clean_session == 1,
             keep_alive: device.timer(keep_alive),
             keep_alive_s: u16::try_from(keep_alive).ok(),
             will: self.staged.will(),
             username: address.user.clone(),
             password: address.password.clone(),
-            packet_timeout: device.timer(client.optimeout),
+            packet_timeout: device.timer(held.optimeout),
             // The document knows no retransmission.
             retry_times: 0,
-            ping_timeout: device.timer(client.optimeout),
+            ping_timeout: device.timer(held.optimeout),
             ..ClientOptions::default()
         };
-        match device.links.connect(CLIENT, options, device.now) {
+        match device.links.connect(self.index, options, device.now) {
             Ok(()) => {}
             // The topic of the will.
             Err(Refused::InvalidTopic(_)) => self.connect_failed(device, err::PARAMETER),
@@ -212,12 +209,12 @@ impl Cmqtt {
 
     /// The client stays acquired; the choice of TLS context is forgotten (3.2.5).
     fn connect_failed(&mut self, device: &mut Device, code: i32) {
-        device.links.close(CLIENT);
+        device.links.close(self.index);
         self.pending = None;
         self.forget_tls_context(device);
         self.state = State::Busy;
-        let line = format!("+CMQTTCONNECT: {CLIENT},{code}");
-        device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
+        let line = format!("+CMQTTCONNECT: {},{code}", self.index);
+        device.replies.urc_then(line, Shown::Cmqtt(self.index, State::Acquired), device.now);
     }
 
     fn forget_tls_context(&mut self, device: &Device) {
@@ -225,22 +222,27 @@ impl Cmqtt {
     }
 
     fn disconnected(&mut self, device: &mut Device, code: i32) {
-        device.links.close(CLIENT);
+        device.links.close(self.index);
         self.pending = None;
         self.forget_tls_context(device);
-        let line = format!("+CMQTTDISC: {CLIENT},{code}");
-        device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
+        let line = format!("+CMQTTDISC: {},{code}", self.index);
+        device.replies.urc_then(line, Shown::Cmqtt(self.index, State::Acquired), device.now);
+    }
+
+    /// The broker ends a connection over which it refused something.
+    pub(super) fn lost_by_policy(&mut self, device: &mut Device) {
+        self.lost(device, err::CLOSED_BY_SERVER, cause::CLOSED);
     }
 
     /// The connection is gone; client and service stay (decision 25). What was under way fails first.
     fn lost(&mut self, device: &mut Device, code: i32, cause: i32) {
-        device.links.close(CLIENT);
+        device.links.close(self.index);
         if let Some(pending) = self.pending.take() {
             self.result(device, pending.command, code);
         }
         self.state = State::Lost;
-        let line = format!("+CMQTTCONNLOST: {CLIENT},{cause}");
-        device.replies.urc_then(line, Shown::Cmqtt(State::Acquired), device.now);
+        let line = format!("+CMQTTCONNLOST: {},{cause}", self.index);
+        device.replies.urc_then(line, Shown::Cmqtt(self.index, State::Acquired), device.now);
     }
 }
 

@@ -13,12 +13,11 @@ use crate::mqtt::Refused;
 use crate::mqtt::RequestKind;
 use crate::mqtt::Will;
 use crate::proto::PayloadEnd;
-use crate::virtual_module::cmqtt::CLIENT;
-use crate::virtual_module::cmqtt::Cmqtt;
 use crate::virtual_module::cmqtt::PUBLISH;
-use crate::virtual_module::cmqtt::Pending;
 use crate::virtual_module::cmqtt::SUBSCRIBE;
 use crate::virtual_module::cmqtt::UNSUBSCRIBE;
+use crate::virtual_module::cmqtt::client::Client;
+use crate::virtual_module::cmqtt::client::Pending;
 use crate::virtual_module::cmqtt::err;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Asks;
@@ -70,24 +69,39 @@ impl Staged {
 pub(super) struct Typing {
     pub(super) command: String,
     qos: Qos,
+    /// A message whose payload it is; its topic stood in the command.
+    message: Option<Publish>,
 }
 
-impl Cmqtt {
+impl Client {
     /// Asks for the announced number of bytes.
     pub(super) fn ask(&mut self, call: &Matched<'_>) -> Answer {
         let length = call.variant.payload_length.as_deref().and_then(|name| call.int(name));
         let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else {
             return Answer::Refused(Refusal::Parameter);
         };
-        let qos = call.int("qos").and_then(|qos| Qos::from_byte(qos as u8)).unwrap_or(Qos::AtMostOnce);
-        self.typing = Some(Typing { command: call.command_name.to_owned(), qos });
+        let message = (call.command_name == PUBLISH).then(|| topic_of(call)).flatten().map(|topic| Publish {
+            dup: call.int("dup") == Some(1),
+            qos: quality(call),
+            retain: call.int("retained") == Some(1),
+            topic,
+            id: None,
+            payload: Vec::new(),
+        });
+        self.typing = Some(Typing { command: call.command_name.to_owned(), qos: quality(call), message });
         Answer::Typed(Typed { end: PayloadEnd::Counted(length), echo: false, timeout: None, asks: Asks::Prompt })
     }
 
     /// The bytes are there.
     pub(super) fn take(&mut self, device: &mut Device, typing: Typing, bytes: Vec<u8>) -> Answer {
-        let Typing { command, qos } = typing;
-        let checked = self.client.as_ref().is_none_or(|client| client.check_utf8);
+        let Typing { command, qos, message } = typing;
+        if let Some(message) = message {
+            let patience = self.patience(device);
+            return self.request(device, PUBLISH, None, patience, |session, now| {
+                session.publish_packet(Publish { payload: bytes, ..message }, now)
+            });
+        }
+        let checked = self.held.as_ref().is_none_or(|held| held.check_utf8);
         let text = String::from_utf8(bytes);
         let is_message = matches!(command.as_str(), "AT+CMQTTPAYLOAD" | "AT+CMQTTWILLMSG");
         let text = match text {
@@ -137,7 +151,7 @@ impl Cmqtt {
             return self.refuse(device, PUBLISH, err::BUSY);
         }
         let Some(topic) = topic else { return self.refuse(device, PUBLISH, err::TOPIC_EMPTY) };
-        let qos = call.int("qos").and_then(|qos| Qos::from_byte(qos as u8)).unwrap_or(Qos::AtMostOnce);
+        let qos = quality(call);
         let flag = |name: &str| call.int(name) == Some(1);
         let message = Publish { dup: flag("dup"), qos, retain: flag("retained"), topic, id: None, payload };
         let patience = device.timer(call.int("pub_timeout").unwrap_or(60).unsigned_abs());
@@ -156,6 +170,21 @@ impl Cmqtt {
         self.request(device, UNSUBSCRIBE, Some(topic), patience, |session, now| session.unsubscribe(None, filters, now))
     }
 
+    /// The topic stands in the command itself (`argtopic` of the A76xx).
+    pub(super) fn subscribe_named(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
+        match topic_of(call) {
+            Some(topic) => self.subscribe(device, topic, quality(call)),
+            None => self.refuse(device, SUBSCRIBE, err::NOT_UTF8),
+        }
+    }
+
+    pub(super) fn unsubscribe_named(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
+        match topic_of(call) {
+            Some(topic) => self.unsubscribe(device, topic),
+            None => self.refuse(device, UNSUBSCRIBE, err::NOT_UTF8),
+        }
+    }
+
     /// One at a time; the answer may take as long as `patience`.
     fn request(
         &mut self,
@@ -169,7 +198,7 @@ impl Cmqtt {
             return self.refuse(device, command, err::BUSY);
         }
         let now = device.now;
-        let sent = device.links.session(CLIENT).map_or(Err(Refused::NotConnected), |session| {
+        let sent = device.links.session(self.index).map_or(Err(Refused::NotConnected), |session| {
             let mut options = session.options().clone();
             options.packet_timeout = patience;
             session.set_options(options);
@@ -189,7 +218,7 @@ impl Cmqtt {
 
     /// How long the answer to a request may take (`optimeout`).
     fn patience(&self, device: &Device) -> Duration {
-        device.timer(self.client.as_ref().map_or(120, |client| client.optimeout))
+        device.timer(self.held.as_ref().map_or(120, |held| held.optimeout))
     }
 
     /// `AT+CMQTTSUB=0`: what AT+CMQTTSUBTOPIC staged; nothing staged, nothing is sent (decision 8).
@@ -254,6 +283,9 @@ impl Cmqtt {
             }
         }
         self.result(device, command, code);
+        if code != err::OK && command != UNSUBSCRIBE && device.quirks.has("lost_after_failure") {
+            self.lost_by_policy(device);
+        }
     }
 
     /// The block of lines first, then the acknowledgement. A message beyond what the URCs can say is dropped, and
@@ -262,13 +294,21 @@ impl Cmqtt {
         let now = device.now;
         let (topic, payload) = (message.topic.len(), message.payload.len());
         if fits(device, "topic_total_len", topic) && fits(device, "payload_total_len", payload) {
-            let block = block(device, message);
+            let block = block(device, self, message);
             device.replies.urc_raw(block, now);
         } else {
             log::warn!(target: "modemrig::virtual_module", "a message of {payload} bytes, topic of {topic}, is dropped: too long");
         }
-        device.links.acknowledge(CLIENT, message, now);
+        device.links.acknowledge(self.index, message, now);
     }
+}
+
+fn quality(call: &Matched<'_>) -> Qos {
+    call.int("qos").and_then(|qos| Qos::from_byte(qos as u8)).unwrap_or(Qos::AtMostOnce)
+}
+
+fn topic_of(call: &Matched<'_>) -> Option<String> {
+    String::from_utf8(call.text("topic")?.to_vec()).ok()
 }
 
 /// Whether +CMQTTRXSTART can say this length.
@@ -281,18 +321,31 @@ fn most(device: &Device, urc: &str, param: &str) -> Option<i64> {
     device.dialect.urcs.get(urc)?.params.get(param)?.max
 }
 
+/// A received message as this client shows it.
+fn block(device: &Device, client: &Client, message: &IncomingMessage) -> Vec<u8> {
+    let (index, topic, payload) = (client.index, message.topic.as_bytes(), message.payload.as_slice());
+    if let Some(length) = client.held.as_ref().and_then(|held| held.one_line) {
+        let length = if length { format!("{},", payload.len()) } else { String::new() };
+        let head = format!("\r\n+CMQTTRECV: {index},\"{}\",{length}\"", message.topic);
+        return [head.as_bytes(), payload, b"\"\r\n"].concat();
+    }
+    parts(device, index, topic, payload)
+}
+
 /// `+CMQTTRXSTART`, the topic whole, the payload in parts, `+CMQTTRXEND`; an empty payload has no part (decision 38).
-fn block(device: &Device, message: &IncomingMessage) -> Vec<u8> {
-    let (topic, payload) = (message.topic.as_bytes(), message.payload.as_slice());
-    let mut bytes = format!("\r\n+CMQTTRXSTART: {CLIENT},{},{}\r\n", topic.len(), payload.len()).into_bytes();
+fn parts(device: &Device, index: u8, topic: &[u8], payload: &[u8]) -> Vec<u8> {
+    let before = if device.quirks.has("rx_back_to_back") { "" } else { "\r\n" };
+    let between = if device.quirks.has("rx_blank_lines") { "\r\n" } else { "" };
+    let mut bytes = format!("{before}+CMQTTRXSTART: {index},{},{}\r\n", topic.len(), payload.len()).into_bytes();
     let mut part = |name: &str, content: &[u8]| {
-        bytes.extend(format!("{name}: {CLIENT},{}\r\n", content.len()).into_bytes());
+        bytes.extend(format!("{between}{name}: {index},{}\r\n", content.len()).into_bytes());
         bytes.extend_from_slice(content);
         bytes.extend_from_slice(b"\r\n");
     };
     part("+CMQTTRXTOPIC", topic);
-    let longest = most(device, "+CMQTTRXPAYLOAD", "sub_payload_len").unwrap_or(PART).max(1);
+    let longest = most(device, "+CMQTTRXPAYLOAD", "sub_payload_len").unwrap_or(PART);
+    let longest = device.quirks.number("rx_part", "bytes").unwrap_or(longest).max(1);
     payload.chunks(longest.unsigned_abs() as usize).for_each(|content| part("+CMQTTRXPAYLOAD", content));
-    bytes.extend(format!("+CMQTTRXEND: {CLIENT}\r\n").into_bytes());
+    bytes.extend(format!("{between}+CMQTTRXEND: {index}\r\n").into_bytes());
     bytes
 }

@@ -1,17 +1,16 @@
-//! SIMCom's MQTT service, `AT+CMQTT…`: a service that is started, a client that is acquired, and a connection.
+//! SIMCom's MQTT service, `AT+CMQTT…`: a service that is started, clients that are acquired, and their connections.
 //!
-//! Which command is legal in which state is the table [`RULES`] (decision 25). What goes over the network is in
-//! `connection`, what is typed and published in `messages`. Driven by `module` through [`Service`].
+//! Which command is legal in which state is the table [`RULES`] (decision 25). How many clients there are says the dialect;
+//! one of them is in `client`, what goes over its network in `connection`, what is typed and published in `messages`. Driven
+//! by `module` through [`Service`].
 
+mod client;
 mod connection;
 mod messages;
 
 use crate::dialect::Matched;
-use crate::dialect::Value;
 use crate::dialect::schema::Command;
-use crate::virtual_module::cmqtt::connection::Address;
-use crate::virtual_module::cmqtt::messages::Staged;
-use crate::virtual_module::cmqtt::messages::Typing;
+use crate::virtual_module::cmqtt::client::Client;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Call;
 use crate::virtual_module::device::Device;
@@ -22,9 +21,6 @@ use crate::virtual_module::network::LinkEvent;
 use crate::virtual_module::replies::Shown;
 use crate::virtual_module::settings::read_line;
 
-/// The module has one client.
-const CLIENT: u8 = 0;
-
 /// Longest time for a request where the document has no default, seconds.
 const OPTIMEOUT_S: u64 = 120;
 
@@ -34,6 +30,8 @@ const ACQUIRE: &str = "AT+CMQTTACCQ";
 const RELEASE: &str = "AT+CMQTTREL";
 const CONNECT: &str = "AT+CMQTTCONNECT";
 const DISCONNECT: &str = "AT+CMQTTDISC";
+const TOPIC: &str = "AT+CMQTTTOPIC";
+const PAYLOAD: &str = "AT+CMQTTPAYLOAD";
 const PUBLISH: &str = "AT+CMQTTPUB";
 const SUBSCRIBE: &str = "AT+CMQTTSUB";
 const UNSUBSCRIBE: &str = "AT+CMQTTUNSUB";
@@ -55,6 +53,7 @@ mod err {
     pub(super) const CLIENT_USED: i32 = 19;
     pub(super) const NOT_ACQUIRED: i32 = 20;
     pub(super) const NOT_RELEASED: i32 = 21;
+    pub(super) const NETWORK_OPENED: i32 = 23;
     pub(super) const PACKET: i32 = 24;
     pub(super) const DNS: i32 = 25;
     pub(super) const CLOSED_BY_SERVER: i32 = 26;
@@ -65,8 +64,8 @@ mod err {
     pub(super) const DISCONNECT: i32 = 35;
 }
 
-/// Service, client and connection are one line of states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Service, client and connection are one line of states; what is further along it is the larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
     /// The service does not run.
     Stopped,
@@ -109,8 +108,8 @@ const RULES: &[(&str, [Rule; 6])] = &[
     ("AT+CMQTTWILLMSG", TYPED),
     (CONNECT, [No, UNACQUIRED, Go, BUSY, USED, BUSY]),
     (DISCONNECT, ONLINE),
-    ("AT+CMQTTTOPIC", TYPED),
-    ("AT+CMQTTPAYLOAD", TYPED),
+    (TOPIC, TYPED),
+    (PAYLOAD, TYPED),
     ("AT+CMQTTSUBTOPIC", TYPED),
     ("AT+CMQTTUNSUBTOPIC", TYPED),
     (PUBLISH, ONLINE),
@@ -129,197 +128,115 @@ const TYPED: [Rule; 6] = [No, UNACQUIRED, Go, Go, Go, Go];
 /// What needs a connection.
 const ONLINE: [Rule; 6] = [No, UNACQUIRED, OFFLINE, BUSY, Go, OFFLINE];
 
-/// What is set for the acquired client; forgotten with AT+CMQTTREL.
-#[derive(Clone, Debug)]
-struct Client {
-    id: String,
-    /// 0 TCP, 1 TLS
-    server_type: i64,
-    check_utf8: bool,
-    /// Seconds.
-    optimeout: u64,
-}
-
-/// A command whose result is awaited from the network.
-#[derive(Debug)]
-struct Pending {
-    command: &'static str,
-    /// Of the packet whose answer completes it.
-    id: u16,
-    /// A topic that is being subscribed to, or unsubscribed from.
-    topic: Option<String>,
-}
-
 /// The service.
 pub(super) struct Cmqtt {
-    state: State,
-    client: Option<Client>,
-    /// What was set for the client before, where a quirk keeps it.
-    released: Option<Client>,
-    /// AT+CMQTTSSLCFG; not set: the context with the client's number.
-    tls_context: Option<i64>,
-    address: Option<Address>,
-    staged: Staged,
-    typing: Option<Typing>,
-    pending: Option<Pending>,
-    /// What AT+CMQTTSUB? lists.
-    subscriptions: Vec<String>,
+    clients: Vec<Client>,
+    /// Whose input is being typed.
+    typist: usize,
 }
 
 impl Cmqtt {
-    pub(super) fn new() -> Cmqtt {
-        Cmqtt {
-            state: State::Stopped,
-            client: None,
-            released: None,
-            tls_context: None,
-            address: None,
-            staged: Staged::default(),
-            typing: None,
-            pending: None,
-            subscriptions: Vec::new(),
+    pub(super) fn new(clients: u8) -> Cmqtt {
+        Cmqtt { clients: (0..clients.max(1)).map(Client::new).collect(), typist: 0 }
+    }
+
+    /// How far the service is: as far as its furthest client.
+    fn state(&self) -> State {
+        self.clients.iter().map(|client| client.state).max().unwrap_or(State::Stopped)
+    }
+
+    /// Every client as new, in this state.
+    fn begin(&mut self, state: State) {
+        self.clients = self.clients.iter().map(|client| Client { state, ..Client::new(client.index) }).collect();
+    }
+
+    fn start(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
+        let context = call.int("cid");
+        let code = if device.activate(context.unwrap_or(1)) { err::OK } else { err::NETWORK_OPEN };
+        if code == err::OK {
+            self.begin(State::Started);
         }
-    }
-
-    /// Refused with a reason: the command's own line, then `ERROR`.
-    fn refuse(&self, device: &mut Device, command: &str, code: i32) -> Answer {
-        let name = command.trim_start_matches("AT");
-        device.replies.info(match command {
-            STOP => format!("{name}: {code}"),
-            _ => format!("{name}: {CLIENT},{code}"),
-        });
-        Answer::Refused(Refusal::State)
-    }
-
-    /// The result that follows `OK`.
-    fn result(&mut self, device: &mut Device, command: &str, code: i32) {
-        device.replies.urc(format!("{}: {CLIENT},{code}", command.trim_start_matches("AT")), device.now);
-    }
-
-    /// The command whose result is awaited from the network.
-    fn awaits(&self) -> Option<&'static str> {
-        self.pending.as_ref().map(|pending| pending.command)
-    }
-
-    /// Something that is not a request of MQTT is under way.
-    fn begin(&mut self, command: &'static str) -> Answer {
-        self.state = State::Busy;
-        self.pending = Some(Pending { command, id: 0, topic: None });
+        device.replies.urc(result_of_service(START, code, context), device.now);
         Answer::Accepted
     }
 
-    fn write(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
-        let now = device.now;
-        match call.command_name {
-            START if device.activate(1) => {
-                self.state = State::Started;
-                device.replies.urc(format!("+CMQTTSTART: {}", err::OK), now);
-                Answer::Accepted
-            }
-            START => {
-                device.replies.urc(format!("+CMQTTSTART: {}", err::NETWORK_OPEN), now);
-                Answer::Accepted
-            }
-            STOP => {
-                *self = Cmqtt::new();
-                device.replies.urc(format!("+CMQTTSTOP: {}", err::OK), now);
-                Answer::Accepted
-            }
-            ACQUIRE => {
-                let id = call.text("clientid").unwrap_or_default();
-                let Ok(id) = String::from_utf8(id.to_vec()) else {
-                    return self.refuse(device, call.command_name, err::NOT_UTF8);
-                };
-                let server_type = call.int("server_type").unwrap_or_default();
-                let default = |name| device.dialect.default_of(name);
-                let check_utf8 = default("checkutf8_flag").is_none_or(|flag| flag == 1);
-                let optimeout = default("optimeout_val").map_or(OPTIMEOUT_S, i64::unsigned_abs);
-                let plain = Client { id: id.clone(), server_type, check_utf8, optimeout };
-                let kept = self.released.take().map(|before| Client { id, server_type, ..before });
-                self.client = Some(kept.unwrap_or(plain));
-                self.state = State::Acquired;
-                Answer::Done
-            }
-            RELEASE => {
-                device.links.forget(CLIENT);
-                let before = std::mem::replace(self, Cmqtt { state: State::Started, ..Cmqtt::new() });
-                self.tls_context = before.tls_context;
-                if device.quirks.has("nothing_forgotten") {
-                    (self.staged, self.released) = (before.staged, before.client);
-                }
-                Answer::Done
-            }
-            "AT+CMQTTSSLCFG" => {
-                self.tls_context = call.int("ssl_ctx_index");
-                Answer::Done
-            }
-            "AT+CMQTTCFG" => {
-                if let Some(client) = &mut self.client {
-                    if let Some(flag) = call.int("checkutf8_flag") {
-                        client.check_utf8 = flag == 1;
-                    }
-                    if let Some(seconds) = call.int("optimeout_val") {
-                        client.optimeout = seconds.unsigned_abs();
-                    }
-                }
-                Answer::Done
-            }
-            CONNECT => self.connect(device, call),
-            DISCONNECT => self.disconnect(device, call),
-            PUBLISH => self.publish(device, call),
-            SUBSCRIBE if call.variant_name == "staged" => self.subscribe_staged(device, call),
-            UNSUBSCRIBE if self.staged.names_unsubscribe(call) => self.unsubscribe_staged(device, call),
-            _ => self.ask(call),
-        }
+    fn stop(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
+        self.begin(State::Stopped);
+        device.replies.urc(result_of_service(STOP, err::OK, call.int("cid")), device.now);
+        Answer::Accepted
     }
 
+    /// A line for each client; AT+CMQTTSUB? has one for each topic.
     fn read(&self, device: &mut Device, name: &str, command: &Command) {
         if name == SUBSCRIBE {
             device.replies.info("+CMQTTSUB:");
-            self.subscriptions.iter().for_each(|topic| device.replies.info(topic));
-        } else if let Some(line) = read_line(name, command, |field| self.field(command, field)) {
-            device.replies.info(line);
+            let topics = self.clients.iter().flat_map(|client| &client.subscriptions);
+            topics.for_each(|topic| device.replies.info(topic));
+            return;
         }
-    }
-
-    /// What a read form shows under this name.
-    fn field(&self, command: &Command, name: &str) -> Option<Value> {
-        let connected = || self.address.as_ref().filter(|_| self.state == State::Connected);
-        let client = self.client.as_ref();
-        Some(match name {
-            "client_index" | "session_id" | "index" => Value::Int(i64::from(CLIENT)),
-            "clientid" => Value::from(client?.id.as_str()),
-            "server_type" => Value::Int(client?.server_type),
-            "ssl_ctx_index" => Value::Int(self.tls_context.or(default_of(command, name)).unwrap_or_default()),
-            "disc_state" => Value::Int(i64::from(self.state != State::Connected)),
-            "checkutf8_flag" => Value::Int(client.map_or(default_of(command, name)?, |c| i64::from(c.check_utf8))),
-            "optimeout_val" => Value::Int(client.map_or(default_of(command, name)?, |c| c.optimeout as i64)),
-            _ => connected()?.field(name)?,
-        })
-    }
-
-    fn rule(&self, command: &str) -> Rule {
-        let column = match self.state {
-            State::Stopped => 0,
-            State::Started => 1,
-            State::Acquired => 2,
-            State::Busy => 3,
-            State::Connected => 4,
-            State::Lost => 5,
-        };
-        RULES.iter().find(|(name, _)| *name == command).map_or(No, |(_, row)| row[column])
+        for client in &self.clients {
+            if let Some(line) = read_line(name, command, |field| client.field(command, field)) {
+                device.replies.info(line);
+            }
+        }
     }
 }
 
-/// The default of a parameter that is a number.
-fn default_of(command: &Command, param: &str) -> Option<i64> {
-    command.param(param)?.default.as_deref()?.parse().ok()
+/// `+CMQTTSTART: 0`, with the PDP context where one was named.
+fn result_of_service(command: &str, code: i32, context: Option<i64>) -> String {
+    let name = command.trim_start_matches("AT");
+    match context {
+        Some(context) => format!("{name}: {code},{context}"),
+        None => format!("{name}: {code}"),
+    }
+}
+
+/// Refused with a reason: the command's own line, then `ERROR`.
+fn refuse(device: &mut Device, client: u8, command: &str, code: i32) -> Answer {
+    let name = command.trim_start_matches("AT");
+    device.replies.info(match command {
+        START | STOP => format!("{name}: {code}"),
+        _ => format!("{name}: {client},{code}"),
+    });
+    Answer::Refused(Refusal::State)
+}
+
+fn rule(state: State, command: &str) -> Rule {
+    let column = match state {
+        State::Stopped => 0,
+        State::Started => 1,
+        State::Acquired => 2,
+        State::Busy => 3,
+        State::Connected => 4,
+        State::Lost => 5,
+    };
+    RULES.iter().find(|(name, _)| *name == command).map_or(No, |(_, row)| row[column])
+}
+
+/// What is left over from another program is told with its number, where a quirk does: the service runs already, or does
+/// not, a client is still there, or not.
+fn leftover(device: &Device, state: State, command: &str) -> Option<i32> {
+    let code = match (command, state) {
+        (START, State::Stopped) => return None,
+        (START, _) => err::NETWORK_OPENED,
+        (STOP, State::Stopped) => err::NETWORK_CLOSED,
+        (RELEASE, State::Stopped) => err::NOT_ACQUIRED,
+        (STOP, state) if state > State::Started => err::CLIENT_USED,
+        _ => return None,
+    };
+    device.quirks.has("leftovers").then_some(code)
+}
+
+/// The number of the client a command is for.
+fn index_of(call: &Matched<'_>) -> usize {
+    let number = ["client_index", "session_id", "index"].iter().find_map(|name| call.int(name));
+    number.and_then(|number| usize::try_from(number).ok()).unwrap_or_default()
 }
 
 impl Service for Cmqtt {
     fn call(&mut self, device: &mut Device, call: &Call<'_>) -> Answer {
         let matched = match call {
-            Call::Read(..) if self.state == State::Stopped && !device.quirks.has("state_ignored") => {
+            Call::Read(..) if self.state() == State::Stopped && !device.quirks.has("state_ignored") => {
                 return Answer::Refused(Refusal::State);
             }
             Call::Read(name, command) => {
@@ -328,55 +245,78 @@ impl Service for Cmqtt {
             }
             Call::Write(matched) => matched,
         };
-        match self.rule(matched.command_name) {
-            Go => self.write(device, matched),
+        let (name, index) = (matched.command_name, index_of(matched));
+        let concerns_all = matches!(name, START | STOP);
+        let state = self.state();
+        let Some(client) = self.clients.get_mut(index) else { return Answer::Refused(Refusal::Parameter) };
+        let state = if concerns_all { state } else { client.state };
+        let rule = match leftover(device, state, name) {
+            Some(code) => Why(code),
+            None if client.is_kept_back(device, name) => BUSY,
+            None => rule(state, name),
+        };
+        match rule {
+            Go if name == START => self.start(device, matched),
+            Go if name == STOP => self.stop(device, matched),
+            Go => {
+                let answer = client.write(device, matched);
+                if matches!(answer, Answer::Typed(_)) {
+                    self.typist = index;
+                }
+                answer
+            }
             No if device.quirks.has("state_ignored") => {
-                let name = matched.command_name;
                 match name {
-                    START | STOP => device.replies.urc(format!("{}: 0", name.trim_start_matches("AT")), device.now),
-                    CONNECT | DISCONNECT | PUBLISH | SUBSCRIBE | UNSUBSCRIBE => self.result(device, name, err::OK),
+                    START | STOP => device.replies.urc(result_of_service(name, err::OK, None), device.now),
+                    CONNECT | DISCONNECT | PUBLISH | SUBSCRIBE | UNSUBSCRIBE => client.result(device, name, err::OK),
                     _ => return Answer::Done,
                 }
                 Answer::Accepted
             }
             No => Answer::Refused(Refusal::State),
             Why(code) => {
-                self.use_up(device, matched);
-                self.refuse(device, matched.command_name, code)
+                client.use_up(device, matched);
+                refuse(device, client.index, name, code)
             }
         }
     }
 
     fn typed(&mut self, device: &mut Device, ended: Ended) -> Answer {
-        let (Some(typing), Ended::With(bytes)) = (self.typing.take(), ended) else {
+        let Some(client) = self.clients.get_mut(self.typist) else { return Answer::Refused(Refusal::Cancelled) };
+        let (Some(typing), Ended::With(bytes)) = (client.typing.take(), ended) else {
             return Answer::Refused(Refusal::Cancelled);
         };
         // The connection may have gone while the host was typing.
-        match self.rule(&typing.command) {
-            Go => self.take(device, typing, bytes),
+        match rule(client.state, &typing.command) {
+            Go => client.take(device, typing, bytes),
             No => Answer::Refused(Refusal::State),
-            Why(code) => self.refuse(device, &typing.command, code),
+            Why(code) => refuse(device, client.index, &typing.command, code),
         }
     }
 
-    fn link(&mut self, device: &mut Device, _client: u8, event: LinkEvent) {
-        self.network_did(device, event);
+    fn link(&mut self, device: &mut Device, client: u8, event: LinkEvent) {
+        if let Some(client) = self.clients.get_mut(usize::from(client)) {
+            client.network_did(device, event);
+        }
     }
 
     fn shown(&mut self, shown: Shown) {
         // A connection may be lost before the host has been told of it: both are told, one behind the other.
-        if let Shown::Cmqtt(state) = shown
-            && matches!(self.state, State::Busy | State::Connected | State::Lost)
+        if let Shown::Cmqtt(client, state) = shown
+            && let Some(client) = self.clients.get_mut(usize::from(client))
+            && matches!(client.state, State::Busy | State::Connected | State::Lost)
         {
-            self.state = state;
+            client.state = state;
         }
     }
 
     fn network_down(&mut self, device: &mut Device, _context: Option<i64>) {
-        self.lose_network(device);
+        for client in &mut self.clients {
+            client.lose_network(device);
+        }
     }
 
     fn restart(&mut self) {
-        *self = Cmqtt::new();
+        self.begin(State::Stopped);
     }
 }

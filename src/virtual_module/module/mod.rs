@@ -134,7 +134,7 @@ impl Module {
         device.search();
         let service: Box<dyn Service> = match dialect.family {
             Family::Qmt => Box::new(Qmt::new(dialect.clients)),
-            Family::Cmqtt => Box::new(Cmqtt::new()),
+            Family::Cmqtt => Box::new(Cmqtt::new(dialect.clients)),
         };
         Ok((Module::new(device, service, options.seed), identity))
     }
@@ -407,8 +407,11 @@ impl Module {
             let Some(lines) = command.answer(&behind_the_name(parsed)) else {
                 return (asker, Answer::Refused(Refusal::Unknown));
             };
-            lines.iter().for_each(|line| self.device.replies.info(line));
-            return (asker, Answer::Done);
+            let mut parts = lines.splitn(2, |line| line == "OK");
+            parts.next().unwrap_or_default().iter().for_each(|line| self.device.replies.info(line));
+            let Some(behind) = parts.next() else { return (asker, Answer::Done) };
+            behind.iter().for_each(|line| self.device.replies.urc(line.as_str(), self.device.now));
+            return (asker, Answer::Accepted);
         }
         let form = match parsed.form {
             Form::Test => schema::Form::Test,

@@ -84,6 +84,49 @@ pub const QUIRKS: &[QuirkRow] = &[
         title: "A command that its state forbids with ERROR alone is answered OK.",
         ..CMQTT
     },
+    QuirkRow { name: "sub_name", title: "AT+CMQTTSUB is answered by +CMQTTSUBTOPIC.", field: &["F13"], ..CMQTT },
+    QuirkRow {
+        name: "rx_blank_lines",
+        title: "Blank lines stand between the parts of a received message.",
+        field: &["F15"],
+        ..CMQTT
+    },
+    QuirkRow {
+        name: "rx_part",
+        title: "A received payload comes in parts of this length.",
+        field: &["F15"],
+        params: &[ParamRow {
+            name: "bytes",
+            title: "longest part",
+            kind: ParamKind::Number { min: 1, max: 10240, unit: "bytes" },
+            default: Some("100"),
+        }],
+        ..CMQTT
+    },
+    QuirkRow {
+        name: "rx_back_to_back",
+        title: "A received message follows the line before it without a blank line.",
+        field: &["F15"],
+        ..CMQTT
+    },
+    QuirkRow {
+        name: "busy_until_acknowledged",
+        title: "Until a publish has its result, nothing can be entered for the next: error 14.",
+        field: &["F20"],
+        ..CMQTT
+    },
+    QuirkRow {
+        name: "lost_after_failure",
+        title: "A publish or a subscription that fails costs the connection.",
+        field: &["F20"],
+        ..CMQTT
+    },
+    QuirkRow {
+        name: "leftovers",
+        title: "What another program left is told with its number: AT+CMQTTSTART 23, STOP 9 and 19, REL 20.",
+        field: &["F17", "F20"],
+        ..CMQTT
+    },
     // Of AT+QMT… clients.
     QuirkRow {
         name: "state_errors_late",
