@@ -84,6 +84,14 @@ class Slot:
         return self.port.startswith(VIRTUAL)
 
     @property
+    def rules(self) -> frozenset[str]:
+        """The rules of ``docs/field.md`` its module goes by beside its document: those of its quirks."""
+        from modemrig import _native
+
+        names = {quirk.partition(":")[0] for quirk in self.quirks}
+        return frozenset(rule for name, _, rules, _, _ in _native.quirks() if name in names for rule in rules)
+
+    @property
     def known_dialect(self) -> str | None:
         """The dialect, where it is known before the port is opened."""
         return self.port.removeprefix(VIRTUAL) if self.is_virtual else self.dialect

@@ -11,6 +11,7 @@ import pytest
 import modemrig
 from modemrig.hil import states
 from modemrig.hil.brokers import RigBroker
+from modemrig.hil.departures import Tolerance
 from modemrig.hil.examples import prepare
 
 BROKER = RigBroker("b", "127.0.0.1", 2001, 2002, "127.0.0.1", ca=b"CA!", client_cert=b"CERTIFICATE", client_key=b"KEY.")
@@ -47,6 +48,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Any]:
             prefix="",
             document=modemrig.catalogue(dialect),
             is_qmt=dialect != "sim7028",
+            tolerance=Tolerance(),
             notes=notes,
             note=lambda name, value: notes.append(f"{name}: {value}"),
         )

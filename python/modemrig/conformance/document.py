@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from modemrig.conformance.verdict import Basis
 from modemrig.reference import catalogue
-
-Basis = Literal["documented", "inherited", "decided"]
-"""Who says so: the document, a sibling document, or modemrig."""
 
 CLIENT_PARAMS = ("client_idx", "tcp_connectid", "client_index", "session_id", "index")
 """What the documents call the number of a client."""

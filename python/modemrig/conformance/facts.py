@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from modemrig.conformance.document import Basis, load
+from modemrig.conformance.document import load
+from modemrig.conformance.verdict import Basis
 
 REASONS = {
     "unreachable": "Nothing leads there: the document reserves it, or a module that works never says it.",

@@ -12,8 +12,9 @@ from typing import Any
 
 from modemrig.conformance.collect import Learned
 from modemrig.conformance.facts import Fact
-from modemrig.conformance.judge import BAD, Result, judge, not_checked
+from modemrig.conformance.judge import Result, judge, not_checked
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import BAD
 from modemrig.errors import LinkError, ModemrigError, NoAnswer
 from modemrig.events import Identity
 from modemrig.hil.bench import Bench, SlotBench

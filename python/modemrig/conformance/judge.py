@@ -5,23 +5,17 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from modemrig.conformance.answer import Answer, Blocked, Differs
 from modemrig.conformance.data_cost import network_bytes
 from modemrig.conformance.facts import Fact
 from modemrig.conformance.needs import why_missing
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import Verdict
 from modemrig.errors import ModemrigError
 from modemrig.transcripts import cover
 from modemrig.virtual import Traffic
-
-Verdict = Literal["conforms", "differs", "as_expected", "otherwise", "skipped", "blocked"]
-"""A documented fact conforms or differs; an inherited or decided one is observed as expected or otherwise (nothing decided by
-us is held against a module); skipped: the rig lacks a need; blocked: what must come first failed."""
-
-BAD: frozenset[Verdict] = frozenset({"differs", "blocked"})
-"""Verdicts with which a run fails."""
 
 UPLOADS = ("AT+QFUPL", "AT+CCERTDOWN")
 

@@ -10,7 +10,8 @@ import pytest
 
 from modemrig.conformance.document import load
 from modemrig.conformance.facts import Fact
-from modemrig.conformance.judge import BAD, Result
+from modemrig.conformance.judge import Result
+from modemrig.conformance.verdict import BAD
 
 TAIL = 12
 """Lines of the transcript in the text of a failure."""

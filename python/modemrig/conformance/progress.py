@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modemrig.conformance.facts import Fact
-from modemrig.conformance.judge import BAD, Verdict
+from modemrig.conformance.verdict import BAD, Verdict
 
 REDRAWN_EVERY_S = 0.1
 BAR = 20

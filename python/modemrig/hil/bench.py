@@ -14,6 +14,7 @@ import modemrig
 from modemrig.errors import LinkError, ModemrigError
 from modemrig.events import Identity, Reply
 from modemrig.hil.brokers import RigBroker, start_broker
+from modemrig.hil.departures import Tolerance
 from modemrig.hil.lock import exclusive
 from modemrig.hil.peer import Peer
 from modemrig.modem import Modem
@@ -183,6 +184,11 @@ class SlotBench:
     def apn(self) -> str | None:
         """The access point of the slot's SIM."""
         return self.slot.apn
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """What its module may do otherwise than the document says; a documented slot's nothing."""
+        return Tolerance(self.slot.rules)
 
     @property
     def prefix(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from modemrig.hil.departures import NOTED, told
+
 
 @dataclass(slots=True)
 class SlotSummary:
@@ -16,6 +18,8 @@ class SlotSummary:
     skipped: int = 0
     slowest: tuple[float, str] = (-1.0, "nothing was timed")
     """Share of the documented maximum, and the answer in words."""
+    departures: list[str] = field(default_factory=list)
+    """Of each step in which the module departed from its document, and the suite did not mind."""
 
     def add(self, report: Any) -> None:
         """Count a report in."""
@@ -26,6 +30,10 @@ class SlotSummary:
         elif report.skipped:
             self.skipped += 1
         for name, value in report.user_properties:
+            if name == NOTED:
+                if report.when == "call":
+                    self.departures.append(str(value))
+                continue
             if name != "response":
                 self.facts[name] = str(value)
                 continue
@@ -58,6 +66,9 @@ def write_summary(reporter: Any, reports: list[Any]) -> None:
     for row, markup in zip(rows, [{"bold": True}, *({"green" if fine else "red": True} for fine in good)], strict=True):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         reporter.write_line(line, **markup)
+    for name, slot in slots.items():
+        if slot.departures:
+            reporter.write_line(f"{name}: departing from the document: {told(slot.departures)}")
 
 
 def _drop(rows: list[list[str]], column: str) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from modemrig.conformance.document import Basis, Command, Document
+from modemrig.conformance.document import Command, Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import Basis
 
 PUBLISH = "publish"
 """Stands for the command that publishes, whatever the document calls it."""

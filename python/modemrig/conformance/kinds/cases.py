@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from modemrig.conformance.document import Basis, Document
+from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.kind import Kind
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import Basis
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modemrig.conformance.answer import Differs
-from modemrig.conformance.document import Basis, Command, Document
+from modemrig.conformance.document import Command, Document
 from modemrig.conformance.facts import Fact, fact_id
 from modemrig.conformance.kinds.cases import Table
 from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
@@ -16,6 +16,7 @@ from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.ladder import State
 from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import MIXED, line, small, typed
+from modemrig.conformance.verdict import Basis
 
 START, STOP, ACQUIRE, RELEASE = "AT+CMQTTSTART", "AT+CMQTTSTOP", "AT+CMQTTACCQ", "AT+CMQTTREL"
 CONNECT, DISCONNECT = "AT+CMQTTCONNECT", "AT+CMQTTDISC"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modemrig.conformance.document import Basis, Document
+from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.codes_scene import Scene
+from modemrig.conformance.verdict import Basis
 
 
 @dataclass(frozen=True, slots=True)

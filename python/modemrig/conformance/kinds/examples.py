@@ -17,6 +17,7 @@ from modemrig.conformance.probe import Probe
 from modemrig.errors import NoAnswer
 from modemrig.events import Reply
 from modemrig.hil.brokers import RigBroker
+from modemrig.hil.departures import NOTED, Tolerance
 from modemrig.hil.examples import is_mutual, uses_tls
 from modemrig.hil.states import StateError
 from modemrig.hil.walk import FilesThere, Unlike, walk
@@ -119,12 +120,20 @@ class ProbeWalker:
         """The network's."""
         return self._probe.place.apn
 
+    @property
+    def tolerance(self) -> Tolerance:
+        """What the module may do otherwise."""
+        return self._probe.tolerance
+
     def note(self, name: str, value: object) -> None:
-        """What could not be put back is a difference.
+        """A departure is kept; what could not be put back is a difference.
 
         Raises:
-            Differs: always.
+            Differs: something could not.
         """
+        if name == NOTED:
+            self._probe.departures.append(str(value))
+            return
         raise Differs("everything as it was found", f"{name}: {value}")
 
     def judge_time(self, reply: Reply) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modemrig.conformance.answer import Differs
-from modemrig.conformance.document import Basis, Document
+from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import CLOCK, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import Client, want
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import Basis
 
 SILENCE_S = 30
 """Keep-alive time of the checks, as documented."""

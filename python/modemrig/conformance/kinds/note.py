@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modemrig.conformance.document import Basis
 from modemrig.conformance.facts import Unchecked
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import Basis
 
 
 @dataclass(frozen=True, slots=True)

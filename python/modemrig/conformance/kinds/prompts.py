@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modemrig.conformance.answer import Answer, Blocked, Differs
-from modemrig.conformance.document import Basis, Document
+from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import BROKER, PUBLISH, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import SOON_S, Client, arrives, next_at_peer, want
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import Basis
 
 TOPIC = "prompt"
 CTRL_Z = b"\x1a"

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modemrig.conformance.answer import Differs
-from modemrig.conformance.document import Basis, Document
+from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import PUBLISH, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import Client
 from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import small
+from modemrig.conformance.verdict import Basis
 from modemrig.hil.wire import Line
 
 

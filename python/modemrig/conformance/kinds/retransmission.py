@@ -11,11 +11,12 @@ from functools import partial
 
 from modemrig.broker import RecordedPacket
 from modemrig.conformance.answer import Answer, Differs
-from modemrig.conformance.document import Basis, Document
+from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import CLOCK, PUBLISH, Behaviour, Behaviours
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import Client, want
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import Basis
 from modemrig.hil.wire import Line
 
 TOPIC = "retransmission"

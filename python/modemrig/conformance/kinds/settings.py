@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from modemrig.conformance.answer import Answer, Blocked, Differs
-from modemrig.conformance.document import CLIENT_PARAMS, Basis, Command, Document, Param, Variant
+from modemrig.conformance.document import CLIENT_PARAMS, Command, Document, Param, Variant
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.kind import Breakage, Kind, difference
 from modemrig.conformance.kinds.lines import is_wrong, ways
 from modemrig.conformance.ladder import State
 from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import STANDS_IN, line, ready, typed
+from modemrig.conformance.verdict import Basis
 from modemrig.hil.wire import Line, same
 
 READ_IN: dict[str, State] = {"AT+CMQTTACCQ": "acquired"}

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from modemrig.clouds import Alibaba, Device, Huawei, OneNet
-from modemrig.conformance.document import Basis, Document
+from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, fact_id
 from modemrig.conformance.kinds import codes_cmqtt as cmqtt
 from modemrig.conformance.kinds import codes_qmt as qmt
 from modemrig.conformance.kinds.codes_scene import NONSENSE, Scene
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import Basis
 
 JOINED = r"\+QMTCONN: ?0,0,0"
 NOT_JOINED = r"ERROR|\+CME ERROR: .*|\+QMTCONN: ?0,[12]|\+QMTSTAT: ?0,\d+"

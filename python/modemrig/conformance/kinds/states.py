@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal
 
 from modemrig.conformance.answer import Blocked, Differs
-from modemrig.conformance.document import Basis, Document
+from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
 from modemrig.conformance.kinds.behaviour import CONTROL, Behaviour, Behaviours, unseen
 from modemrig.conformance.kinds.kind import Breakage, Kind
@@ -18,6 +18,7 @@ from modemrig.conformance.kinds.qmt_client import SOON_S, Client, has_several, h
 from modemrig.conformance.ladder import State
 from modemrig.conformance.probe import Probe
 from modemrig.conformance.samples import line, typed
+from modemrig.conformance.verdict import Basis
 from modemrig.hil.wire import same
 
 Where = Literal["idle", "opened", "connected", "disconnected"]

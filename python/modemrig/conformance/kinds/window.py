@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from modemrig.conformance.answer import Answer, Blocked, Differs
-from modemrig.conformance.document import Basis, Document
+from modemrig.conformance.document import Document
 from modemrig.conformance.kinds.behaviour import CONTROL, PUBLISH, Behaviour, Behaviours, publisher
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.kinds.qmt_client import Client
 from modemrig.conformance.probe import Probe
+from modemrig.conformance.verdict import Basis
 
 KEPT_BACK_S = 1.0
 """How late acknowledgements are: long enough for a window of publishes on a busy machine."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from modemrig.conformance.report.reading import ResultsError, reader
+from modemrig.conformance.verdict import Basis, Verdict
 
 __all__ = [
     "FORMAT",
@@ -39,9 +40,6 @@ FORMAT = "modemrig-conformance"
 """What the key ``format`` of every results file says."""
 VERSION = 1
 """The version of the format these classes are."""
-
-Basis = Literal["documented", "inherited", "decided"]
-Verdict = Literal["conforms", "differs", "as_expected", "otherwise", "skipped", "blocked"]
 
 _VERDICTS: dict[Basis, tuple[Verdict, Verdict]] = {
     "documented": ("conforms", "differs"),
