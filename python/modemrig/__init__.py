@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from modemrig.events import Tls as Tls
     from modemrig.events import TranscriptEntry as TranscriptEntry
     from modemrig.events import Will as Will
+    from modemrig.families import Profile as Profile
+    from modemrig.families import profiles as profiles
     from modemrig.modem import Modem as Modem
     from modemrig.modem import identify as identify
     from modemrig.modem import open as open
@@ -126,6 +128,7 @@ _HOME = {
         "TranscriptEntry",
         "Will",
     ),
+    "families": ("Profile", "profiles"),
     "modem": ("Modem", "identify", "open", "ports"),
     "reference": ("catalogue", "dialects"),
     "transcripts": ("decode", "decode_line"),

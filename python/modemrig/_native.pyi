@@ -44,6 +44,7 @@ __all__ = [
     "generate_certificates",
     "identify",
     "ports",
+    "profiles",
     "quirks",
     "reference",
 ]
@@ -399,6 +400,9 @@ def check_fault(dialect: str, fault: str) -> None:
 
 def check_quirk(dialect: str, quirk: str) -> None:
     """Brief. Raises what ``VirtualModule`` would."""
+
+def profiles() -> list[tuple[str, str, list[str], str, str, list[str], list[tuple[str, str]]]]:
+    """Name, title, other names, dialect, model, quirks, and examples it does not support with the reason, of each profile."""
 
 def quirks() -> list[tuple[str, str, list[str], str | None, list[tuple[str, str, str, str | None]]]]:
     """Name, title, rules of the field, family (``qmt``, ``cmqtt``, ``None``: both) and parameters of each quirk."""

@@ -27,7 +27,8 @@ def add_virtual(commands: Any) -> None:
         "  modemrig virtual sim7028 --count 4\n"
         "  modemrig virtual bc35g_bc28 --broker 127.0.0.1:1883 --link /tmp/module\n"
         "  modemrig virtual lte_standard_a --quirk prompt_on_own_line --fault late_answer:ms=3000,command=AT+CSQ\n"
-        "  modemrig virtual --list-faults\n"
+        "  modemrig virtual --profile ec20x             as the family is met in the field\n"
+        "  modemrig virtual --list-profiles, --list-quirks, --list-faults\n"
         "  modemrig virtual sim7028 --control /tmp/ctl  then, elsewhere: modemrig control /tmp/ctl inject no_answer",
     )
     parser.add_argument("dialect", nargs="?", metavar="DIALECT", help="one of 'modemrig catalogue'")
@@ -61,6 +62,10 @@ def add_virtual(commands: Any) -> None:
         metavar="Q",
         help="a departure from the document: NAME or NAME:KEY=VALUE,…",
     )
+    parser.add_argument(
+        "--profile", metavar="P", help="a family as it is met in the field, instead of a document: bg95, sim7600, …"
+    )
+    parser.add_argument("--list-profiles", action="store_true", help="list the profiles with their quirks, and end")
     parser.add_argument("--list-quirks", action="store_true", help="list the quirks with their parameters, and end")
     parser.add_argument(
         "--fault", action="append", default=[], metavar="F", help="what goes wrong: NAME or NAME:KEY=VALUE,…"
@@ -89,6 +94,9 @@ def _virtual(options: argparse.Namespace) -> int:
     from modemrig import _native
     from modemrig.conditions import changed
 
+    if options.list_profiles:
+        _print_profiles(options.json)
+        return 0
     if options.list_quirks:
         keys = ("name", "title", "field", "family")
         _print_rows([(dict(zip(keys, row, strict=False)), params) for *row, params in _native.quirks()], options.json)
@@ -98,8 +106,11 @@ def _virtual(options: argparse.Namespace) -> int:
             [({"name": name, "title": title}, params) for name, title, params in _native.faults()], options.json
         )
         return 0
+    if options.dialect and options.profile:
+        options.parser.error(f"--profile {options.profile} says which dialect: leave it or {options.dialect} out")
+    options.dialect = options.dialect or options.profile
     if options.dialect is None:
-        options.parser.error(f"say which dialect: {', '.join(modemrig.dialects())}")
+        options.parser.error(f"say which dialect: {', '.join(modemrig.dialects())}, or --profile")
     if options.tcp and options.link:
         options.parser.error("--link is for a pseudo-terminal: leave it or --tcp out")
     if options.count > 1 and (own := {"imei", "imsi", "iccid"} & dict(options.identity).keys()):
@@ -203,6 +214,27 @@ def _print_rows(rows: list[tuple[dict[str, Any], list[tuple[str, str, str, str |
         for param, what, allowed, default in params:
             words = f"{param if default is None else f'{param}={default}':24} {what} ({allowed})"
             print(textwrap.fill(words, 116, initial_indent=" " * 4, subsequent_indent=" " * 29))
+
+
+def _print_profiles(as_json: bool) -> None:
+    import json
+    import textwrap
+    from dataclasses import asdict
+
+    from modemrig.families import profiles
+
+    if as_json:
+        print(json.dumps([asdict(profile) for profile in profiles().values()], ensure_ascii=False))
+        return
+    for profile in profiles().values():
+        also = f" (also {', '.join(profile.also)})" if profile.also else ""
+        print(f"{profile.name:10} {profile.title}{also}")
+        print(f"{'':10} {profile.dialect}, model {profile.model}")
+        if profile.quirks:
+            words = ", ".join(profile.quirks)
+            print(
+                textwrap.fill(words, 116, initial_indent=" " * 11, subsequent_indent=" " * 11, break_on_hyphens=False)
+            )
 
 
 def add_control(commands: Any) -> None:

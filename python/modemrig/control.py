@@ -103,6 +103,7 @@ def _answer(module: VirtualModule, request: Any) -> dict[str, Any]:
         conditions = asdict(module.conditions)
         return {
             "dialect": module.dialect,
+            "profile": module.profile and module.profile.name,
             "port": module.path,
             "imei": module.imei,
             "conditions": conditions,

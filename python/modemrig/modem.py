@@ -49,8 +49,8 @@ def open(
     """Open a port and find out what is behind it.
 
     Args:
-        target: ``/dev/ttyUSB2``, ``tcp://host:port``, ``rfc2217://host:port``, or ``virtual:<dialect>`` for a virtual module
-            of its own.
+        target: ``/dev/ttyUSB2``, ``tcp://host:port``, ``rfc2217://host:port``, or ``virtual:<dialect or profile>`` for a
+            virtual module of its own.
         baud: bits per second.
         dialect: one of ``modemrig.dialects()``; by default found out from what the module says of itself.
         timeout_s: how long opening may take. What is done later takes its times from the document.

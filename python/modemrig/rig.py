@@ -14,6 +14,7 @@ from typing import Any
 
 from modemrig.conditions import CloudSigning, Conditions, VirtualIdentity, changed
 from modemrig.errors import BadValue, CallerError
+from modemrig.families import Profile, find, profiles
 
 __all__ = ["BrokerAddress", "Rig", "RigError", "Slot", "load_rig"]
 
@@ -56,7 +57,7 @@ class Slot:
     name: str
     """Unique in the rig; part of every test id."""
     port: str
-    """``/dev/serial/by-path/…``, ``tcp://…``, ``rfc2217://…`` or ``virtual:<dialect>``."""
+    """``/dev/serial/by-path/…``, ``tcp://…``, ``rfc2217://…`` or ``virtual:<dialect or profile>``."""
     dialect: str | None = None
     """By default what the module says of itself decides."""
     baud: int = 115_200
@@ -94,7 +95,17 @@ class Slot:
     @property
     def known_dialect(self) -> str | None:
         """The dialect, where it is known before the port is opened."""
-        return self.port.removeprefix(VIRTUAL) if self.is_virtual else self.dialect
+        return self.profile.dialect if self.profile else self.virtual_name or self.dialect
+
+    @property
+    def virtual_name(self) -> str | None:
+        """The dialect or profile of a virtual module."""
+        return self.port.removeprefix(VIRTUAL) if self.is_virtual else None
+
+    @property
+    def profile(self) -> Profile | None:
+        """The family that a virtual module is of, where it is one of a profile."""
+        return find(self.virtual_name or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,7 @@ def load_rig(rig: str, broker: str | None = None) -> Rig:
     """Read a rig.
 
     Args:
-        rig: ``virtual`` (a slot for each document), ``virtual:<dialect>``, or the path of a rig file.
+        rig: ``virtual`` (a slot for each document), ``virtual:<dialect or profile>``, or the path of a rig file.
         broker: overrules the rig's broker: ``bench``, ``mosquitto``, ``host:port`` or ``host:port:tls_port``.
 
     Raises:
@@ -138,10 +149,12 @@ def _virtual(rig: str) -> Rig:
     known = dialects()
     if rig == "virtual":
         return Rig("virtual", tuple(Slot(dialect, VIRTUAL + dialect) for dialect in known))
-    dialect = rig.removeprefix(VIRTUAL)
-    if dialect not in known:
-        raise RigError(f"--rig {rig}: there is no dialect {dialect!r}; there are {', '.join(known)}")
-    return Rig("virtual", (Slot(dialect, rig),))
+    name = rig.removeprefix(VIRTUAL)
+    if name not in known and find(name) is None:
+        raise RigError(
+            f"--rig {rig}: there is no dialect or profile {name!r}; there are {', '.join([*known, *profiles()])}"
+        )
+    return Rig("virtual", (Slot(name, rig),))
 
 
 def _read(path: str, broker: str | BrokerAddress | None) -> Rig:
@@ -234,9 +247,11 @@ class _Reader:
             )
         dialect = get("dialect", str)
         named = port.removeprefix(VIRTUAL) if port.startswith(VIRTUAL) else dialect
-        if named is not None and named not in dialects():
-            key = "port" if port.startswith(VIRTUAL) else "dialect"
-            raise fail(key, f"there is no dialect {named!r}; there are {', '.join(dialects())}")
+        if port.startswith(VIRTUAL) and named not in dialects() and find(named or "") is None:
+            known = ", ".join([*dialects(), *profiles()])
+            raise fail("port", f"there is no dialect or profile {named!r}; there are {known}")
+        if dialect is not None and dialect not in dialects():
+            raise fail("dialect", f"there is no dialect {dialect!r}; there are {', '.join(dialects())}")
         imei = get("imei", str)
         if imei is not None and not re.fullmatch(r"\d{15}", imei):
             raise fail("imei", f"{imei!r}: an IMEI has 15 digits")

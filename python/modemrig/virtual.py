@@ -17,6 +17,7 @@ from modemrig import _native
 from modemrig.broker import BenchBroker
 from modemrig.conditions import CloudSigning, Conditions, VirtualIdentity, changed
 from modemrig.errors import BadValue
+from modemrig.families import find
 
 __all__ = ["InjectedFault", "Traffic", "VirtualModule"]
 
@@ -87,7 +88,8 @@ class VirtualModule:
         """Start it.
 
         Args:
-            dialect: one of ``modemrig.dialects()``.
+            dialect: a document, one of ``modemrig.dialects()``, or a family of modules that follow one, as they are met in the
+                field: one of ``modemrig.profiles()``.
             differs: how it differs from that document, as firmware does: TOML in the form of a dialect's data file that holds
                 only what differs, ``[commands."AT+QMTCFG".params]`` ``pkt_timeout = { max = 59 }``. The host knows nothing
                 of it.
@@ -106,13 +108,13 @@ class VirtualModule:
             baud: bytes take the time of a UART of this speed (8N1), which ``AT+IPR`` changes; a host that has set another
                 speed understands nothing. ``None``: they take no time, and any speed will do.
             seed: of whatever is random.
-            quirks: named departures from the document, each as ``"prompt_on_own_line"`` or ``"gap:ms=250"``;
-                ``modemrig virtual --list-quirks`` lists them.
+            quirks: named departures from the document, beside those of the profile, each as ``"prompt_on_own_line"`` or
+                ``"gap:ms=250"``; ``modemrig virtual --list-quirks`` lists them.
             faults: what goes wrong from the start, each as ``"late_answer"`` or ``"late_answer:ms=500,count=1"``;
                 ``modemrig virtual --list-faults`` lists them.
 
         Raises:
-            Unsupported: there is no such dialect.
+            Unsupported: there is no such dialect or profile.
             BadValue: ``differs`` cannot be used, with its line and key; there is no such quirk or fault, or not with this
                 parameter; a value of the identity or of the conditions is out of its range.
         """
@@ -120,8 +122,10 @@ class VirtualModule:
             raise BadValue(f"seed {seed}: a whole number from 0 to 2**64 - 1")
         if baud is not None and not 0 < baud < 2**32:
             raise BadValue(f"baud {baud}: bits per second, above 0 and below 2**32")
-        self.dialect = dialect
-        """The dialect it speaks."""
+        self.profile = find(dialect)
+        """The family it is of, where it was started as one."""
+        self.dialect = dialect if self.profile is None else self.profile.dialect
+        """The document it follows."""
         self._conditions = conditions or Conditions()
         self._changing = threading.Lock()  # of conditions: the control socket changes some, its owner others
         who = identity or VirtualIdentity()
@@ -274,7 +278,8 @@ class VirtualModule:
         self.stop()
 
     def __repr__(self) -> str:
-        return f"VirtualModule({self.dialect!r}, path={self.path!r})"
+        name = self.profile.name if self.profile else self.dialect
+        return f"VirtualModule({name!r}, path={self.path!r})"
 
 
 def _worded(name: str, parameters: dict[str, str | int]) -> str:

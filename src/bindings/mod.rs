@@ -69,6 +69,8 @@ mod _native {
     #[pymodule_export]
     use crate::bindings::virtual_module::list_faults;
     #[pymodule_export]
+    use crate::bindings::virtual_module::list_profiles;
+    #[pymodule_export]
     use crate::bindings::virtual_module::list_quirks;
 
     #[pymodule_init]

@@ -28,6 +28,7 @@ use crate::virtual_module::VirtualOptions;
 use crate::virtual_module::differing_dialect;
 use crate::virtual_module::faults;
 use crate::virtual_module::params::ParamRow;
+use crate::virtual_module::profiles;
 use crate::virtual_module::quirks;
 
 /// The port for MQTT over TLS where nobody names another.
@@ -235,6 +236,20 @@ pub fn list_quirks() -> Vec<QuirkInfo> {
         .iter()
         .map(|row| (row.name, row.title, row.field.to_vec(), row.family.as_ref().map(family), params(row.params)))
         .collect()
+}
+
+/// A profile: name, title, other names, dialect, model, quirks, examples that it does not support and why.
+type ProfileInfo = (&'static str, String, Vec<String>, String, String, Vec<String>, Vec<(String, String)>);
+
+/// Every profile there is.
+#[pyfunction(name = "profiles")]
+pub fn list_profiles() -> Vec<ProfileInfo> {
+    let row = |profile: &profiles::Profile| {
+        let unsupported = profile.unsupported.iter().map(|row| (row.example.clone(), row.why.clone())).collect();
+        let (title, also, dialect) = (profile.title.clone(), profile.also.clone(), profile.dialect.clone());
+        (profile.name, title, also, dialect, profile.model.clone(), profile.quirks.clone(), unsupported)
+    };
+    profiles::PROFILES.iter().map(row).collect()
 }
 
 /// Says what is wrong with a quirk, if anything is, for modules of a dialect.

@@ -62,14 +62,17 @@ pub fn load(name: &str, files: &[Source<'_>]) -> Result<Option<Dialect>, LoadErr
     chain.merged(name).map(Some)
 }
 
-/// Reads a difference to the dialect `name`, written as a child of it would be: the module that differs so.
-pub fn load_differing(name: &str, difference: &str, files: &[Source<'_>]) -> Result<Dialect, LoadError> {
-    let chain = Chain::below(Source { name: "differs", text: difference }, name, files)?;
-    let own = DeTable::parse(&chain.links[0].padded).map_err(|e| chain.error(&e, &[]))?;
-    let stays = |key: &str| ["schema", "id", "parent", "family", "document"].contains(&key);
-    if let Some(key) = own.get_ref().keys().find(|key| stays(key.get_ref().as_ref())) {
-        let message = "a difference cannot change this".to_owned();
-        return Err(chain.at(key.span(), &[key.get_ref().to_string()], message));
+/// Reads differences to the dialect `name`, each written as a child of what is before it: the module that differs so. What
+/// stands under `profile` is not of the dialect (`virtual_module::profiles`).
+pub fn load_differing(name: &str, differences: &[Source<'_>], files: &[Source<'_>]) -> Result<Dialect, LoadError> {
+    let chain = Chain::below(differences, name, files)?;
+    for link in &chain.links[..differences.len()] {
+        let own = DeTable::parse(&link.padded).map_err(|e| chain.error(&e, &[]))?;
+        let stays = |key: &str| ["schema", "id", "parent", "family", "document"].contains(&key);
+        if let Some(key) = own.get_ref().keys().find(|key| stays(key.get_ref().as_ref())) {
+            let message = "a difference cannot change this".to_owned();
+            return Err(chain.at(key.span(), &[key.get_ref().to_string()], message));
+        }
     }
     chain.merged(name)
 }
@@ -178,6 +181,8 @@ type Key<'i> = toml::Spanned<toml::de::DeString<'i>>;
 /// A file and its parents, the file itself first, each padded to its place.
 struct Chain<'a> {
     links: Vec<Link<'a>>,
+    /// How many of the links are differences to a dialect, and no files of it.
+    differences: usize,
 }
 
 struct Link<'a> {
@@ -197,10 +202,16 @@ impl<'a> Chain<'a> {
         Chain::followed(Vec::new(), 0, name, files)
     }
 
-    /// A file that is in no list, and the dialect it differs from with its parents.
-    fn below(source: Source<'a>, name: &str, files: &[Source<'a>]) -> Result<Chain<'a>, LoadError> {
-        let own = Link { source, start: 0, padded: source.text.to_string() };
-        Chain::followed(vec![own], behind(source.text), name, files)
+    /// Files that are in no list, the last the youngest, and the dialect they differ from with its parents.
+    fn below(sources: &[Source<'a>], name: &str, files: &[Source<'a>]) -> Result<Chain<'a>, LoadError> {
+        let (mut own, mut start) = (Vec::new(), 0);
+        for source in sources.iter().rev() {
+            own.push(Link { source: *source, start, padded: format!("{}{}", " ".repeat(start), source.text) });
+            start += behind(source.text);
+        }
+        let mut chain = Chain::followed(own, start, name, files)?;
+        chain.differences = sources.len();
+        Ok(chain)
     }
 
     fn followed(
@@ -223,7 +234,7 @@ impl<'a> Chain<'a> {
             let padded = format!("{}{}", " ".repeat(start), source.text);
             links.push(Link { source: *source, start, padded });
             start += behind(source.text);
-            let chain = Chain { links };
+            let chain = Chain { links, differences: 0 };
             let table = DeTable::parse(&chain.links[chain.links.len() - 1].padded).map_err(|e| chain.error(&e, &[]))?;
             let parent = match table.get_ref().get("parent") {
                 None => None,
@@ -231,7 +242,7 @@ impl<'a> Chain<'a> {
             };
             links = chain.links;
             match parent {
-                None => return Ok(Chain { links }),
+                None => return Ok(Chain { links, differences: 0 }),
                 Some(parent) => wanted = parent,
             }
         }
@@ -240,8 +251,12 @@ impl<'a> Chain<'a> {
     /// The dialect that they are together.
     fn merged(&self, name: &str) -> Result<Dialect, LoadError> {
         let mut tables = Vec::with_capacity(self.links.len());
-        for link in &self.links {
-            tables.push(DeTable::parse(&link.padded).map_err(|e| self.error(&e, &[]))?);
+        for (place, link) in self.links.iter().enumerate() {
+            let mut table = DeTable::parse(&link.padded).map_err(|e| self.error(&e, &[]))?;
+            if place < self.differences {
+                table.get_mut().remove("profile");
+            }
+            tables.push(table);
         }
         let span = tables.first().map(toml::Spanned::span).unwrap_or_default();
         let mut merged = DeTable::new();

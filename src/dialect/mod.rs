@@ -81,8 +81,8 @@ impl Catalogue {
     }
 
     /// The built-in dialect of this id, but for a difference in the form of a data file (without `parent`).
-    pub fn load_differing(id: &str, difference: &str) -> Result<Dialect, LoadError> {
-        inherit::load_differing(id, difference, FILES)
+    pub fn load_differing(id: &str, differences: &[Source<'_>]) -> Result<Dialect, LoadError> {
+        inherit::load_differing(id, differences, FILES)
     }
 
     /// `lte_standard_a`, …

@@ -16,6 +16,7 @@ pub mod identity;
 mod module;
 mod network;
 pub mod params;
+pub mod profiles;
 mod qmt;
 pub mod quirks;
 mod replies;
@@ -38,6 +39,7 @@ use parking_lot::Mutex;
 use polling::Poller;
 
 use crate::dialect::Catalogue;
+use crate::dialect::Source;
 use crate::dialect::catalogue;
 use crate::dialect::schema::Dialect;
 use crate::error::Error;
@@ -62,7 +64,7 @@ pub use quirks::QuirkRow;
 /// What a virtual module is to be.
 #[derive(Clone, Debug)]
 pub struct VirtualOptions {
-    /// `ecx00u_egx00u`
+    /// A document, `ecx00u_egx00u`, or a profile of modules that follow one, `bg95`.
     pub dialect: String,
     /// How the module differs from its document: TOML in the form of a data file (`src/dialect/data`) that holds only what
     /// differs, `[commands."AT+QMTCFG".params]` and so on. A host knows nothing of it.
@@ -86,7 +88,7 @@ pub struct VirtualOptions {
     pub baud: Option<u32>,
     /// Decides everything made up: serial numbers, identifiers.
     pub seed: u64,
-    /// Named departures from the document: `prompt_on_own_line`, with parameters as faults have them.
+    /// Named departures from the document, beside those of the profile: `prompt_on_own_line`, with parameters as faults have them.
     pub quirks: Vec<String>,
     /// Faults in force from the start: `late_answer:ms=500,count=1`.
     pub faults: Vec<String>,
@@ -151,27 +153,42 @@ pub struct BrokerAddress {
     pub tls_port: u16,
 }
 
-/// The dialect of this name, but for a difference. Each one is kept for good, once: whatever describes a module refers to it.
-pub(crate) fn differing_dialect(id: &str, difference: Option<&str>) -> Result<&'static Dialect, Error> {
+/// The dialect that a module of this document or profile follows, but for a difference. Each one is kept for good, once:
+/// whatever describes a module refers to it.
+pub(crate) fn differing_dialect(name: &str, difference: Option<&str>) -> Result<&'static Dialect, Error> {
     static KEPT: Mutex<BTreeMap<(String, String), &'static Dialect>> = Mutex::new(BTreeMap::new());
-    let plain = dialect(id)?;
-    let Some(text) = difference.filter(|text| !text.trim().is_empty()) else { return Ok(plain) };
+    let plain = dialect(name)?;
+    let asked = difference.filter(|text| !text.trim().is_empty());
+    let differences: Vec<Source<'_>> = profiles::find(name)
+        .map(profiles::Profile::difference)
+        .into_iter()
+        .chain(asked.map(|text| Source { name: "differs", text }))
+        .collect();
+    if differences.is_empty() {
+        return Ok(plain);
+    }
     let mut kept = KEPT.lock();
-    if let Some(known) = kept.get(&(id.to_owned(), text.to_owned())) {
+    let key = (name.to_owned(), asked.unwrap_or_default().to_owned());
+    if let Some(known) = kept.get(&key) {
         return Ok(known);
     }
-    let differing = Catalogue::load_differing(id, text)
-        .map_err(|error| Error::new(Kind::BadValue, format!("a difference to {id} cannot be used: {error}")))?;
+    let differing = Catalogue::load_differing(&plain.id, &differences)
+        .map_err(|error| Error::new(Kind::BadValue, format!("a difference to {name} cannot be used: {error}")))?;
     let differing: &'static Dialect = Box::leak(Box::new(differing));
-    kept.insert((id.to_owned(), text.to_owned()), differing);
+    kept.insert(key, differing);
     Ok(differing)
 }
 
-/// The dialect of this name; the error lists those that exist.
-fn dialect(id: &str) -> Result<&'static Dialect, Error> {
+/// The dialect of this name, or of the profile of this name; the error lists those that exist.
+fn dialect(name: &str) -> Result<&'static Dialect, Error> {
+    let id = profiles::find(name).map_or(name, |profile| &profile.dialect);
     catalogue().get(id).ok_or_else(|| {
-        Error::new(Kind::Unsupported, format!("there is no dialect {id:?}"))
-            .with_remedy(format!("one of: {}", catalogue().ids().join(", ")))
+        let profiles: Vec<&str> = profiles::PROFILES.iter().map(|profile| profile.name).collect();
+        Error::new(Kind::Unsupported, format!("there is no dialect or profile {name:?}")).with_remedy(format!(
+            "one of: {}, {}",
+            catalogue().ids().join(", "),
+            profiles.join(", ")
+        ))
     })
 }
 

@@ -68,7 +68,7 @@ def test_a_broker_on_the_command_line_wins(tmp_path: Path, monkeypatch: pytest.M
         ('[rig]\nspeed = true\n[[slot]]\nname="s"\nport="virtual:sim7028"', 2, ["rig.speed", "factor above 0"]),
         ('[rig]\nname = "a"\ncolour = 1\n[[slot]]\nname="s"\nport="virtual:sim7028"', 3, ["rig.colour", "unknown key"]),
         ('[[slot]]\nname="s"\nport="virtual:sim7028"\n[other]\nx=1', 4, ["other", "unknown key"]),
-        ('[[slot]]\nname="s"\nport="virtual:nosuch"', 3, ["slot.port", "no dialect 'nosuch'", "sim7028"]),
+        ('[[slot]]\nname="s"\nport="virtual:nosuch"', 3, ["slot.port", "profile 'nosuch'", "sim7028"]),
         (
             '[[slot]]\nname="a"\nport="virtual:sim7028"\n[[slot]]\nname="b"\nport=7',
             6,

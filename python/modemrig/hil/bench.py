@@ -93,7 +93,7 @@ class Bench:
         broker = self.broker
         ports = f"{broker.port}" if broker.tls_port is None else f"{broker.port}:{broker.tls_port}"
         module = modemrig.VirtualModule(
-            slot.known_dialect or "",
+            slot.virtual_name or "",
             differs=slot.differs,
             broker=f"{broker.peer_host}:{ports}",
             quirks=slot.quirks,

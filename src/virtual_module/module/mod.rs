@@ -47,6 +47,7 @@ use crate::virtual_module::faults::Line;
 use crate::virtual_module::identity::Identity;
 use crate::virtual_module::network::Bearer;
 use crate::virtual_module::network::Links;
+use crate::virtual_module::profiles;
 use crate::virtual_module::qmt::Qmt;
 use crate::virtual_module::qmt::token::http_port;
 use crate::virtual_module::quirks::Quirk;
@@ -105,13 +106,15 @@ impl Module {
             Error::new(Kind::BadValue, format!("speed {}: a factor from 0.000001 to 1000000", options.speed))
         })?;
         let mut quirks = Quirks::default();
-        for text in &options.quirks {
+        let profile = profiles::find(&options.dialect);
+        let besides = profile.map(|profile| profile.quirks.as_slice()).unwrap_or_default();
+        for text in besides.iter().chain(&options.quirks) {
             quirks.add(Quirk::parse(text, dialect)?);
         }
         let faults = options.faults.iter().map(|text| Fault::parse(text, dialect));
         let faults = faults.collect::<Result<Vec<_>, Error>>()?;
-        let identity = Identity::new(dialect, &options.identity, options.seed)
-            .map_err(|fault| Error::new(Kind::BadValue, fault))?;
+        let who = profile.map_or_else(|| options.identity.clone(), |profile| profile.identity(&options.identity));
+        let identity = Identity::new(dialect, &who, options.seed).map_err(|fault| Error::new(Kind::BadValue, fault))?;
         let links = Links::new(options.network.redirect.clone(), bearer);
         let replies = Replies::new(options.gap);
         let mut device = Device::new(dialect, identity.clone(), speed, quirks, replies, links);
