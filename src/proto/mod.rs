@@ -18,6 +18,7 @@ mod ta_tests;
 pub mod te;
 mod te_blocks;
 mod te_events;
+pub mod told;
 
 pub use error::ProtocolError;
 pub use event::Delimiter;
@@ -37,6 +38,7 @@ pub use te::Input;
 pub use te::Request;
 pub use te::TeSession;
 pub use te::TeState;
+pub use told::Told;
 
 /// Any instant will do as the beginning of a test.
 #[cfg(test)]

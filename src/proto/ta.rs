@@ -213,12 +213,17 @@ impl TaSession {
     /// The final result of the running command line; the session takes command lines again.
     pub fn reply_final(&mut self, result: &FinalResult, now: Instant) {
         match result {
-            FinalResult::Ok => self.result_code("OK", "0"),
-            FinalResult::Error => self.result_code("ERROR", "4"),
-            FinalResult::Cme(code) => self.result_code(&format!("+CME ERROR: {code}"), ""),
-            FinalResult::Cms(code) => self.result_code(&format!("+CMS ERROR: {code}"), ""),
+            FinalResult::Ok => self.result_code(Part::Reply, "OK", "0"),
+            FinalResult::Error => self.result_code(Part::Reply, "ERROR", "4"),
+            FinalResult::Cme(code) => self.result_code(Part::Reply, &format!("+CME ERROR: {code}"), ""),
+            FinalResult::Cms(code) => self.result_code(Part::Reply, &format!("+CMS ERROR: {code}"), ""),
         }
         self.end_command(now);
+    }
+
+    /// An `OK` that ends nothing: some modules have one to spare.
+    pub fn surplus_ok(&mut self) {
+        self.result_code(Part::Unsolicited, "OK", "0");
     }
 
     /// Ends the running command line without a result code (a fault on demand, or a restart).
@@ -237,7 +242,7 @@ impl TaSession {
 
     /// `CONNECT`: the host may send a file.
     pub fn reply_connect(&mut self) {
-        self.result_code("CONNECT", "1");
+        self.result_code(Part::Reply, "CONNECT", "1");
         self.prompted = true;
     }
 
@@ -255,7 +260,7 @@ impl TaSession {
     /// An unsolicited line.
     pub fn urc(&mut self, line: &[u8]) {
         for bytes in [b"\r\n", line, b"\r\n"] {
-            self.say(Part::Unsolicited, bytes);
+            self.reply_raw(bytes);
         }
     }
 
@@ -320,14 +325,14 @@ impl TaSession {
         }
     }
 
-    fn result_code(&mut self, word: &str, digit: &str) {
+    fn result_code(&mut self, part: Part, word: &str, digit: &str) {
         if self.quiet {
             return;
         }
         if self.verbose || digit.is_empty() {
-            self.say(Part::Reply, format!("\r\n{word}\r\n").as_bytes());
+            self.say(part, format!("\r\n{word}\r\n").as_bytes());
         } else {
-            self.say(Part::Reply, format!("{digit}\r").as_bytes());
+            self.say(part, format!("{digit}\r").as_bytes());
         }
     }
 

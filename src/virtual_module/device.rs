@@ -91,8 +91,10 @@ pub(super) enum Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Power {
     Restart,
-    /// It says this last, or nothing.
-    Off(Option<&'static str>),
+    Off {
+        /// It has the time to say so.
+        in_good_order: bool,
+    },
 }
 
 /// Why a command is refused; the numbers are those of 3GPP TS 27.007 (decision 41).
@@ -321,9 +323,12 @@ impl Device {
     }
 
     /// The final result of a refusal, in the form the host chose; only a document that has the numbers uses them for its
-    /// commands (decision 41).
+    /// commands (decision 41), or a module whose quirk it is.
     pub(super) fn refusal(&self, refusal: Refusal) -> FinalResult {
-        self.error(refusal as i64)
+        match self.first_error_form() {
+            0 => self.error(refusal as i64),
+            _ => self.general_error(refusal as i64),
+        }
     }
 
     /// The same for a command beside MQTT, where 3GPP TS 27.007 §9.2 has the numbers.
@@ -346,6 +351,15 @@ impl Device {
     /// `AT+CMEE`: 0 none, 1 numbers, 2 words.
     pub(super) fn error_form(&self) -> i64 {
         self.setting_int("AT+CMEE", "write", "n", 0).unwrap_or_default()
+    }
+
+    /// What it is before a host sets it.
+    pub(super) fn first_error_form(&self) -> i64 {
+        match () {
+            () if self.quirks.has("errors_numbered") => 1,
+            () if self.quirks.has("errors_in_words") => 2,
+            () => 0,
+        }
     }
 
     /// The same for any number.

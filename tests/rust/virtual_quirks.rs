@@ -9,6 +9,8 @@ use modemrig::virtual_module::simulation::SimulatedModule;
 
 use crate::simulated::quiet;
 use crate::simulated::said;
+use crate::virtual_quirks_cmqtt;
+use crate::virtual_quirks_lines;
 
 const LTE: &str = "lte_standard_a";
 const BC35: &str = "bc35g_bc28";
@@ -120,8 +122,18 @@ const SCENES: &[(&str, &str, Scene)] = &[
     ("session_forgotten", LTE, |m| connect(m, 0)),
 ];
 
-/// Quirk, dialect, and whether exactly what its title says is seen.
-type Proof = (&'static str, &'static str, fn(&mut SimulatedModule) -> bool);
+/// Quirk as it is written, dialect, and whether exactly what its title says is seen.
+pub type Proof = (&'static str, &'static str, fn(&mut SimulatedModule) -> bool);
+
+/// All proofs, by theme.
+fn proofs() -> impl Iterator<Item = &'static Proof> {
+    [PROOFS, virtual_quirks_lines::PROOFS].into_iter().flatten()
+}
+
+/// `gap` of `gap:ms=600`
+fn name_of(quirk: &str) -> &str {
+    quirk.split(':').next().unwrap_or(quirk)
+}
 
 const PROOFS: &[Proof] = &[
     ("ctrl_z_ends_input", LTE, |module| {
@@ -240,10 +252,9 @@ fn seen(dialect: &str, quirk: Option<&str>, scene: Scene) -> String {
 #[test]
 fn every_quirk_shows_to_the_host_or_to_the_broker() {
     let mut silent = Vec::new();
-    let of_cmqtt =
-        crate::virtual_quirks_cmqtt::PROOFS.iter().map(|(quirk, _)| quirk.split(':').next().unwrap_or(quirk));
-    let elsewhere: Vec<&str> = of_cmqtt.collect();
-    let proven = |name| PROOFS.iter().any(|(known, ..)| *known == name) || elsewhere.contains(&name);
+    let of_cmqtt = virtual_quirks_cmqtt::PROOFS.iter().map(|(quirk, _)| *quirk);
+    let proofs: Vec<&str> = proofs().map(|(quirk, ..)| *quirk).chain(of_cmqtt).collect();
+    let proven = |name| proofs.iter().any(|quirk| name_of(quirk) == name);
     for row in QUIRKS.iter().filter(|row| !ELSEWHERE.contains(&row.name) && !proven(row.name)) {
         let (_, dialect, scene) = SCENES
             .iter()
@@ -259,19 +270,19 @@ fn every_quirk_shows_to_the_host_or_to_the_broker() {
 
 #[test]
 fn what_a_quirk_changes_is_what_its_title_says() {
-    for (name, dialect, shows) in PROOFS {
+    for (name, dialect, shows) in proofs() {
         let module = |quirks| quiet(&VirtualOptions { quirks, ..VirtualOptions::new(*dialect) });
         assert!(shows(&mut module(vec![(*name).to_owned()])), "{name} of {dialect}");
         assert!(!shows(&mut module(Vec::new())), "{name} of {dialect}: without it");
     }
 }
 
-fn online(module: &mut SimulatedModule) {
+pub fn online(module: &mut SimulatedModule) {
     module.ask("AT+QMTOPEN=0,\"a.example\",1883", 1.0);
     module.ask("AT+QMTCONN=0,\"me\"", 1.0);
 }
 
-fn acquired(module: &mut SimulatedModule) {
+pub fn acquired(module: &mut SimulatedModule) {
     module.ask("AT+CMQTTSTART", 1.0);
     module.ask("AT+CMQTTACCQ=0,\"me\",0", 1.0);
 }

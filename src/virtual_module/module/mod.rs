@@ -1,9 +1,10 @@
 //! One virtual module without its line: command lines in, replies out, clients and timers driven. `board` owns the
-//! descriptors and calls it. What faults make of it is in `faulty`.
+//! descriptors and calls it. What faults make of it is in `faulty`, what quirks make of its words in `quirky`.
 //!
 //! Longer than 400 lines: a command's way from its line to its final result is best read in one piece.
 
 mod faulty;
+mod quirky;
 
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use crate::dialect::Dialect;
 use crate::dialect::Given;
 use crate::dialect::Lengths;
 use crate::dialect::Matched;
+use crate::dialect::grammar::grammar;
 use crate::dialect::match_variant;
 use crate::dialect::match_variant_by;
 use crate::dialect::schema;
@@ -53,6 +55,7 @@ use crate::virtual_module::qmt::token::http_port;
 use crate::virtual_module::quirks::Quirk;
 use crate::virtual_module::quirks::Quirks;
 use crate::virtual_module::replies::Replies;
+use crate::virtual_module::surroundings;
 use crate::virtual_module::surroundings::Surroundings;
 use crate::virtual_module::surroundings::look_around;
 
@@ -116,7 +119,7 @@ impl Module {
         let who = profile.map_or_else(|| options.identity.clone(), |profile| profile.identity(&options.identity));
         let identity = Identity::new(dialect, &who, options.seed).map_err(|fault| Error::new(Kind::BadValue, fault))?;
         let links = Links::new(options.network.redirect.clone(), bearer);
-        let replies = Replies::new(options.gap);
+        let replies = Replies::new(options.gap, grammar(dialect.family));
         let mut device = Device::new(dialect, identity.clone(), speed, quirks, replies, links);
         faults.into_iter().for_each(|fault| device.faults.inject(fault));
         device.conditions = options.conditions.clone();
@@ -142,11 +145,12 @@ impl Module {
         Ok((Module::new(device, service, options.seed), identity))
     }
 
-    fn new(device: Device, service: Box<dyn Service>, seed: u64) -> Module {
+    fn new(mut device: Device, service: Box<dyn Service>, seed: u64) -> Module {
+        let surroundings = Surroundings::new(&mut device);
         Module {
             device,
             service,
-            surroundings: Surroundings::default(),
+            surroundings,
             state: State::Running,
             rest: VecDeque::new(),
             asker: None,
@@ -216,7 +220,7 @@ impl Module {
             for client in touched {
                 self.device.links.flush(&mut self.device.faults, client, now);
             }
-            for shown in self.device.replies.release(now) {
+            for shown in self.device.replies.release(&self.device.quirks, now) {
                 self.service.shown(shown);
             }
             self.speak();
@@ -224,10 +228,7 @@ impl Module {
                 self.power = Some(Power::Restart);
             }
             if let Some(power) = self.power.take() {
-                if let Power::Off(Some(farewell)) = power {
-                    self.device.replies.session.urc(farewell.as_bytes());
-                    self.speak();
-                }
+                self.say_farewell(power);
                 return self.switch(power);
             }
             // A reply may have freed commands that the session kept.
@@ -304,7 +305,6 @@ impl Module {
 
     fn command_line(&mut self, typed: &[u8]) {
         let line = &typed[2.min(typed.len())..];
-        self.device.replies.begin();
         // What is said from here on, behind the echo, answers this line.
         self.speak();
         let is_small = |part: &[u8]| part.iter().any(u8::is_ascii_lowercase);
@@ -313,6 +313,8 @@ impl Module {
         let parsed = command_line::parse(line).filter(|_| !is_unknown);
         let names = parsed.iter().flatten().map(|command| self.name_of(command).to_owned());
         self.line.begin(Asked { commands: names.collect(), line: typed.to_vec() });
+        let running = self.running(parsed.as_deref().unwrap_or_default());
+        self.device.replies.begin(running);
         let limits = &self.device.dialect.limits;
         let too_long = limits.line_len.is_some_and(|most| line.len() > most as usize);
         match parsed {
@@ -368,18 +370,18 @@ impl Module {
 
     fn ask(&mut self, typed: &Typed) {
         let deadline = typed.timeout.map(|timeout| self.device.now + self.device.timer(timeout.as_secs()));
+        let echo = self.shows(typed);
         let Device { replies, now, quirks, .. } = &mut self.device;
         let ctrl_z = quirks.has("ctrl_z_ends_input") && typed.asks == Asks::Prompt;
         match typed.asks {
             Asks::Connect => replies.session.reply_connect(),
-            Asks::Prompt if quirks.has("prompt_on_own_line") => replies.session.prompt_as(b"\r\n>\r\n"),
-            Asks::Prompt => replies.session.prompt(),
+            Asks::Prompt => replies.session.prompt_as(quirky::prompt(quirks)),
         }
         let end = match typed.end {
             PayloadEnd::Counted(count) if ctrl_z => PayloadEnd::CountedOrCtrlZ(count),
             end => end,
         };
-        replies.session.expect_payload(end, typed.echo, deadline, *now);
+        replies.session.expect_payload(end, echo, deadline, *now);
     }
 
     fn typed(&mut self, ended: Ended) {
@@ -397,7 +399,8 @@ impl Module {
         self.rest.clear();
         self.break_down_behind();
         self.turn_around(&result);
-        self.device.replies.end(&result, self.device.now);
+        let Device { replies, quirks, now, .. } = &mut self.device;
+        replies.end(&result, quirks, *now);
     }
 
     fn command(&mut self, parsed: &ParsedCommand) -> (Asker, Answer) {
@@ -475,7 +478,7 @@ impl Module {
     fn supply(&mut self, supply: Supply) {
         match supply {
             Supply::Off => {
-                self.switch(Power::Off(None));
+                self.power_fails();
                 self.state = State::Unsupplied;
             }
             Supply::On if !matches!(self.state, State::Off | State::Unsupplied) => {}
@@ -484,10 +487,29 @@ impl Module {
                 self.boot();
             }
             Supply::Cycle => {
-                self.switch(Power::Off(None));
+                self.power_fails();
                 self.device.supply();
                 self.boot();
             }
+        }
+    }
+
+    /// Without a word, but for modules that see it coming.
+    fn power_fails(&mut self) {
+        let power = Power::Off { in_good_order: false };
+        if matches!(self.state, State::Running) {
+            self.say_farewell(power);
+        }
+        self.switch(power);
+    }
+
+    fn say_farewell(&mut self, power: Power) {
+        let says = power == Power::Off { in_good_order: true };
+        let always = matches!(power, Power::Off { .. }) && self.device.quirks.has("power_down_word");
+        if says || always {
+            let word = surroundings::power_down_word(&self.device).as_bytes().to_vec();
+            self.device.replies.session.urc(&word);
+            self.speak();
         }
     }
 
@@ -508,16 +530,15 @@ impl Module {
         self.late = None;
         match power {
             Power::Restart => self.boot(),
-            Power::Off(_) => self.state = State::Off,
+            Power::Off { .. } => self.state = State::Off,
         }
     }
 
     fn booted(&mut self) {
         self.state = State::Running;
         self.device.replies.session.reset(false);
-        for line in self.surroundings.greeting(&self.device) {
-            self.device.replies.urc(line, self.device.now);
-        }
+        let text = surroundings::boot_text(&self.device);
+        self.device.replies.urc_raw(text, self.device.now);
     }
 }
 

@@ -58,6 +58,113 @@ pub const QUIRKS: &[QuirkRow] = &[
         ..BOTH
     },
     QuirkRow { name: "timers_early", title: "Packets, typed input and the keep-alive wait half their time.", ..BOTH },
+    // Of the order of OK and results, and of what is lost.
+    QuirkRow {
+        name: "gap",
+        title: "A result follows OK this much later, if it is known so soon; the module's speed does not shorten it.",
+        field: &["F23"],
+        params: &[ms("how much", "250")],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "result_before_ok",
+        title: "The result comes first, OK behind it.",
+        field: &["F1"],
+        params: &[COMMAND],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "ok_missing",
+        title: "A command that has a result gets it without OK.",
+        field: &["F1"],
+        params: &[COMMAND],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "urc_before_result",
+        title: "A line of the network comes between OK and the result.",
+        field: &["F1"],
+        params: &[ParamRow { name: "text", title: "the line", kind: ParamKind::Text, default: Some("+CREG: 1") }],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "failure_with_error",
+        title: "A result that says the request failed is followed by ERROR, and OK waits for the others.",
+        field: &["F2"],
+        params: &[COMMAND],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "surplus_ok",
+        title: "Behind a request that failed comes one OK more.",
+        field: &["F5"],
+        params: &[ms("how late", "0"), COMMAND],
+        ..BOTH
+    },
+    QuirkRow { name: "result_twice", title: "A result is said twice.", field: &["F5"], params: &[COMMAND], ..BOTH },
+    QuirkRow {
+        name: "lines_glued",
+        title: "Two lines that come together have no line end between them, where the first has no text.",
+        field: &["F6"],
+        ..BOTH
+    },
+    // Of restarts and of what a module says of its power and its network.
+    QuirkRow {
+        name: "boot_text",
+        title: "A module that starts says more than that.",
+        field: &["F7"],
+        params: &[ParamRow {
+            name: "style",
+            title: "of which modules; without it, by the document",
+            kind: ParamKind::Choice(&["lte", "bg", "bc_rom", "neul", "sim7600", "simcom", "none"]),
+            default: None,
+        }],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "pdp_loss_told",
+        title: "The loss of a PDP context has a line of its own: +QIURC: \"pdpdeact\", +CMQTTNONET.",
+        field: &["F7"],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "power_down_word",
+        title: "A module that loses its power says so first.",
+        field: &["F7"],
+        params: &[ParamRow {
+            name: "text",
+            title: "what it says; without it, POWERED DOWN or NORMAL POWER DOWN",
+            kind: ParamKind::Text,
+            default: None,
+        }],
+        ..BOTH
+    },
+    // Of prompts, echo and the form of answers.
+    QuirkRow { name: "prompt_bare", title: "Nothing follows the sign of the prompt.", field: &["F8"], ..BOTH },
+    QuirkRow {
+        name: "payload_echoed",
+        title: "What is typed at the prompt is shown while the echo is on.",
+        field: &["F9"],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "errors_numbered",
+        title: "AT+CMEE is 1 from the start, and counts for every command.",
+        field: &["F14"],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "errors_in_words",
+        title: "AT+CMEE is 2 from the start, and counts for every command.",
+        field: &["F14"],
+        ..BOTH
+    },
+    QuirkRow {
+        name: "numeric_results",
+        title: "Results are digits from the start, as after ATV0.",
+        field: &["F14"],
+        ..BOTH
+    },
     // Of the settings of AT+QMTCFG.
     QuirkRow { name: "settings_unlocked", title: "Settings can be changed while the client is connected.", ..QMT },
     QuirkRow { name: "settings_shared", title: "A setting of one client is that of all.", ..QMT },

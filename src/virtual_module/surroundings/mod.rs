@@ -1,15 +1,17 @@
 //! The commands beside MQTT with which a host brings a module up, to the depth it needs (decision 42). Their forms and
 //! ranges are in the catalogue; here is what they do.
 
+mod boot;
 pub(super) mod network;
 pub(super) mod port;
 pub(super) mod radio;
 pub(super) mod storage;
 
+pub(super) use boot::boot_text;
+pub(super) use boot::power_down_word;
 pub(super) use network::look_around;
 pub(super) use network::lose_context;
 
-use crate::dialect::schema::Family;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Call;
 use crate::virtual_module::device::Device;
@@ -26,6 +28,13 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
+    /// As they are when a module is switched on for the first time.
+    pub(super) fn new(device: &mut Device) -> Surroundings {
+        let mut surroundings = Surroundings::default();
+        surroundings.port.start(device);
+        surroundings
+    }
+
     /// Carries out a command.
     pub(super) fn call(&mut self, device: &mut Device, service: &mut dyn Service, call: &Call<'_>) -> Answer {
         match call.name() {
@@ -65,14 +74,6 @@ impl Surroundings {
         device.radio = radio::Radio::default();
         device.search();
         self.port.start(device);
-    }
-
-    /// What a module says when it has started.
-    pub(super) fn greeting(&self, device: &Device) -> Vec<&'static str> {
-        match device.dialect.family {
-            Family::Qmt => vec!["RDY"],
-            Family::Cmqtt => vec!["*ATREADY: 1"],
-        }
     }
 }
 

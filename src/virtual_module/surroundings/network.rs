@@ -115,20 +115,12 @@ fn write(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) -> 
         "AT+QPOWD" | "AT+CPOF" => {
             // Switched off at once it has no time for a word.
             let in_good_order = number("n") != Some(0);
-            return Answer::Power(Power::Off(in_good_order.then(|| farewell(device))));
+            return Answer::Power(Power::Off { in_good_order });
         }
         // Registration reports, name servers: kept and given back.
         _ => return device.query_or_store(call),
     }
     Answer::Done
-}
-
-/// What the makers' AT manuals let a module say last.
-fn farewell(device: &Device) -> &'static str {
-    match device.dialect.family {
-        Family::Qmt => "POWERED DOWN",
-        Family::Cmqtt => "NORMAL POWER DOWN",
-    }
 }
 
 fn functionality(device: &mut Device, service: &mut dyn Service, level: i64, restarts: bool) -> Answer {
@@ -164,6 +156,7 @@ pub(in crate::virtual_module) fn look_around(device: &mut Device, service: &mut 
         }
     }
     if had_pdp && !device.radio.has_pdp() {
+        tell_loss(device, None);
         device.radio.deactivate_all();
         service.network_down(device, None);
     }
@@ -171,8 +164,28 @@ pub(in crate::virtual_module) fn look_around(device: &mut Device, service: &mut 
 
 /// The network ends a PDP context.
 pub(in crate::virtual_module) fn lose_context(device: &mut Device, service: &mut dyn Service, context: i64) {
+    tell_loss(device, Some(context));
+    drop_context(device, service, context);
+}
+
+fn drop_context(device: &mut Device, service: &mut dyn Service, context: i64) {
     device.radio.deactivate(context);
     service.network_down(device, Some(context));
+}
+
+/// Some modules say that a PDP context is gone, or all of them, before they say what that means for their clients.
+fn tell_loss(device: &mut Device, context: Option<i64>) {
+    if !device.quirks.has("pdp_loss_told") {
+        return;
+    }
+    let active = device.radio.contexts.iter().filter(|(cid, c)| c.active && context.is_none_or(|lost| lost == **cid));
+    let lines: Vec<String> = match device.dialect.family {
+        Family::Qmt => active.map(|(cid, _)| format!("+QIURC: \"pdpdeact\",{cid}")).collect(),
+        Family::Cmqtt => active.take(1).map(|_| "+CMQTTNONET".to_owned()).collect(),
+    };
+    for line in lines {
+        device.replies.urc(line, device.now);
+    }
 }
 
 /// An area, a cell and LTE, as a report with the cell needs them.
@@ -216,7 +229,7 @@ fn activate(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) 
             return Answer::Refused(Refusal::NoNetwork);
         }
         if !turns_on {
-            lose_context(device, service, context);
+            drop_context(device, service, context);
         }
     }
     Answer::Done

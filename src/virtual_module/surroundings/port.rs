@@ -17,20 +17,18 @@ struct Profile {
     rate: Option<i64>,
 }
 
-/// As the factory set it (V.250: echo on, words, shown).
-const FACTORY: Profile = Profile { echo: true, verbose: true, quiet: false, cmee: 0, rate: None };
-
-/// Settings of the port.
-#[derive(Debug)]
-pub(in crate::virtual_module) struct Port {
-    stored: Profile,
-    quiet: bool,
+/// As the factory set it: by V.250 echo on, words, shown.
+fn factory(device: &Device) -> Profile {
+    let verbose = !device.quirks.has("numeric_results");
+    Profile { echo: true, verbose, quiet: false, cmee: device.first_error_form(), rate: None }
 }
 
-impl Default for Port {
-    fn default() -> Port {
-        Port { stored: FACTORY, quiet: false }
-    }
+/// Settings of the port.
+#[derive(Debug, Default)]
+pub(in crate::virtual_module) struct Port {
+    /// `None`: nothing was stored.
+    stored: Option<Profile>,
+    quiet: bool,
 }
 
 impl Port {
@@ -56,13 +54,13 @@ impl Port {
                 device.replies.session.set_quiet(on);
             }
             "ATZ" => self.restore(device),
-            "AT&F" => self.apply(device, FACTORY),
+            "AT&F" => self.apply(device, factory(device)),
             "AT&W" => {
                 let session = &device.replies.session;
                 let (echo, verbose) = (session.echo(), session.verbose());
                 let cmee = device.setting_int("AT+CMEE", "write", "n", 0).unwrap_or_default();
                 let rate = device.setting_int("AT+IPR", "write", "rate", 0);
-                self.stored = Profile { echo, verbose, quiet: self.quiet, cmee, rate };
+                self.stored = Some(Profile { echo, verbose, quiet: self.quiet, cmee, rate });
             }
             _ => return device.query_or_store(matched),
         }
@@ -71,13 +69,13 @@ impl Port {
 
     /// Back to the stored profile.
     pub(super) fn restore(&mut self, device: &mut Device) {
-        self.apply(device, self.stored);
+        self.apply(device, self.stored.unwrap_or_else(|| factory(device)));
     }
 
     /// What a start finds: the stored profile, and the speed stored with it.
     pub(super) fn start(&mut self, device: &mut Device) {
         self.restore(device);
-        if let Some(rate) = self.stored.rate {
+        if let Some(rate) = self.stored.and_then(|stored| stored.rate) {
             device.settings_mut("AT+IPR").set("write", "rate", 0, Value::Int(rate));
         }
     }
