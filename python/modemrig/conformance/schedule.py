@@ -72,11 +72,11 @@ class SlotScheduling:
         self._send(node)
 
     def mark_test_pending(self, item: str) -> None:
-        """Nothing is run again."""
+        """Of pytest-xdist's protocol, for runs that repeat what failed; such a run has a scheduler of its own."""
         raise NotImplementedError
 
     def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> None:
-        """Nothing moves from worker to worker."""
+        """Of pytest-xdist's protocol, called by its load-balancing schedulers alone: here no slot changes its worker."""
         raise NotImplementedError
 
     def remove_node(self, node: Any) -> str | None:

@@ -12,6 +12,7 @@ from modemrig.conformance.kinds.cmqtt_states import ServiceError, ServiceState
 from modemrig.conformance.kinds.cmqtt_times import ServiceResponse, ServiceTime
 from modemrig.conformance.kinds.codes import Codes
 from modemrig.conformance.kinds.counts import Between, Count, CountWhen, Forbidden, TooFew, TooMany
+from modemrig.conformance.kinds.defaults import Default
 from modemrig.conformance.kinds.examples import Example
 from modemrig.conformance.kinds.forms import ReadForm, Spelling, TestForm
 from modemrig.conformance.kinds.keepalive import KeepAlive
@@ -23,7 +24,7 @@ from modemrig.conformance.kinds.ranges import Above, Below, LargestClient, Maxim
 from modemrig.conformance.kinds.results import Result
 from modemrig.conformance.kinds.retransmission import Retransmission
 from modemrig.conformance.kinds.sessions import Retained, Session, Subscription
-from modemrig.conformance.kinds.settings import Default, Kept, Locked, NotSaved, Outlasting, Query
+from modemrig.conformance.kinds.settings import Kept, Locked, NotSaved, Outlasting, Query
 from modemrig.conformance.kinds.settings_seen import Cloud, Tls
 from modemrig.conformance.kinds.states import StateError, StateLine
 from modemrig.conformance.kinds.texts import Bytes, Longest, Shortest, TooLong, TooShort

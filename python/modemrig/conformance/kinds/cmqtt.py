@@ -1,6 +1,6 @@
 """A module with AT+CMQTT… while its facts are checked: the service, its one client, and what others saw of it.
 
-Steps for the tables of ``cmqtt_*``; no facts. Driven by ``cases``.
+Steps for the tables of ``cmqtt_*``; no facts. Driven by ``behaviour``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from modemrig.broker import RecordedPacket
 from modemrig.conformance.answer import Answer, Blocked, Differs
-from modemrig.conformance.kinds.cases import CaseKind
+from modemrig.conformance.kinds.behaviour import Behaviours
 from modemrig.conformance.ladder import State
 from modemrig.conformance.probe import HEARD_WITHIN_S, Probe
 from modemrig.conformance.samples import small
@@ -312,8 +312,10 @@ def parse(data: bytes) -> list[Block]:
     return blocks
 
 
-class ServiceKind(CaseKind):
+class ServiceKind(Behaviours):
     """A kind whose checks take a ``Service``."""
+
+    is_in_ids = False
 
     def side(self, probe: Probe) -> Service:
         return Service(probe)

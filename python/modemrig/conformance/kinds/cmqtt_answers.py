@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modemrig.conformance.answer import Answer, Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, fact_id
-from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.behaviour import Table
 from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.ladder import State
@@ -209,10 +209,10 @@ class ServicePrompt(ServiceKind):
     title = (
         "At a prompt of the MQTT service exactly the announced bytes are taken; text must be UTF-8 where that is set."
     )
-    table = PROMPTS
+    rows = PROMPTS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        ids = self.checked(document, "control-characters", "any-bytes")
+        ids = self.ids(document, "control-characters", "any-bytes")
         yield Breakage("Ctrl-Z ends what is typed", ids, quirks=("ctrl_z_ends_input",))
         # The lengths are such that no other check types as much.
         wrong, right, tame = len(NOT_UTF8), len(CHARACTERS.encode()), len(TAME)
@@ -223,7 +223,7 @@ class ServicePrompt(ServiceKind):
             ("what was typed is refused", tame, "OK", "ERROR", (TAKES,)),
         ):
             faults = (f"reworded:from={told},to={to},line='=0,{length}'",)
-            yield Breakage(title, self.checked(document, *words), faults=faults)
+            yield Breakage(title, self.ids(document, *words), faults=faults)
 
 
 FAILURES = Table("cmqtt")
@@ -254,11 +254,11 @@ class ServiceFailure(ServiceKind):
 
     name = "service-failure"
     title = "A command of the MQTT service that fails on the network is answered in a printed order."
-    table = FAILURES
+    rows = FAILURES
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         yield Breakage(
             "the result of a connection that failed has one field more",
-            self.checked(document),
+            self.ids(document),
             faults=("reworded:from='+CMQTTCONNECT: 0,',to='+CMQTTCONNECT: 0,0,',line=no-such-name",),
         )

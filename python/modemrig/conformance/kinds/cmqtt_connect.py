@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from modemrig.conformance.answer import Blocked, Differs
 from modemrig.conformance.document import Document
-from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.behaviour import Table
 from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.probe import HEARD_WITHIN_S
@@ -346,12 +346,12 @@ class ServiceConnect(ServiceKind):
 
     name = "service-connect"
     title = "The MQTT service connects as it is told: names, keep-alive, kind of session, address, TLS, and the will."
-    table = CONNECTS
+    rows = CONNECTS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         for title, faults in BROKEN.items():
             words = {word for words in faults.values() for word in words}
-            yield Breakage(title, self.checked(document, *words), faults=tuple(faults))
+            yield Breakage(title, self.ids(document, *words), faults=tuple(faults))
 
 
 def _changed(field: str, value: object, client_id: str = "") -> str:

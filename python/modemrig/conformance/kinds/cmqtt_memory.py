@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Document
-from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.behaviour import Table
 from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage
 
@@ -195,7 +195,7 @@ class ServiceMemory(ServiceKind):
     title = (
         "The MQTT service forgets what was typed, and its settings, when the document says, and keeps them till then."
     )
-    table = MEMORY
+    rows = MEMORY
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         forgets = ("forgotten", "forgets-when-refused", "forgets-will", "used-once")
@@ -207,14 +207,14 @@ class ServiceMemory(ServiceKind):
         }
         yield Breakage(
             "nothing is forgotten",
-            self.checked(document, *forgets, *contexts) - plain,
+            self.ids(document, *forgets, *contexts) - plain,
             quirks=("nothing_forgotten",),
         )
-        typed = self.checked(document, "empty-message", "last-counts", "before-connection")
+        typed = self.ids(document, "empty-message", "last-counts", "before-connection")
         changed = "packet_changed:field=publish.payload,value=x,topic=memory/"
         yield Breakage("another payload goes out than was entered", typed, faults=(changed,))
         kept = "reworded:from='0,1,24',to='0,1,120',line=at+CMQTTCFG?"
-        yield Breakage("a setting is shown as its default", self.checked(document, "kept"), faults=(kept,))
+        yield Breakage("a setting is shown as its default", self.ids(document, "kept"), faults=(kept,))
         chosen = "reworded:from='+CMQTTSSLCFG: 0,1',to='+CMQTTSSLCFG: 0,0',line=at+CMQTTSSLCFG?"
-        fails = self.checked(document, "before-acquiring", contexts[0])
+        fails = self.ids(document, "before-acquiring", contexts[0])
         yield Breakage("the choice of a TLS context is not shown", fails, faults=(chosen,))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Document
-from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.behaviour import Table
 from modemrig.conformance.kinds.cmqtt import Block, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.samples import MIXED, small
@@ -179,7 +179,7 @@ class ServiceMessage(ServiceKind):
 
     name = "service-urc"
     title = "The URCs of the MQTT service come whole, in the printed shape and order, and their lengths add up."
-    table = MESSAGES
+    rows = MESSAGES
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         def longest(urc: str) -> frozenset[str]:
@@ -190,7 +190,7 @@ class ServiceMessage(ServiceKind):
         parts, topics = longest(PAYLOAD), longest(TOPIC)
         yield Breakage(
             "a full part of a payload says that it is one byte shorter",
-            self.checked(document, "parts-add-up", "long-content", "part-size", "not-mixed", "any-bytes") | parts,
+            self.ids(document, "parts-add-up", "long-content", "part-size", "not-mixed", "any-bytes") | parts,
             faults=(f"reworded:from='{PAYLOAD}: 0,1500',to='{PAYLOAD}: 0,1499'",),
         )
         yield Breakage(
@@ -198,24 +198,24 @@ class ServiceMessage(ServiceKind):
             topics | parts,
             f'[urcs."{START}".params]\ntopic_total_len.max = 1023\npayload_total_len.max = 10239\n',
         )
-        silent = self.checked(document, "shape", "not-on-request", "acknowledged-1", "acknowledged-2")
+        silent = self.ids(document, "shape", "not-on-request", "acknowledged-1", "acknowledged-2")
         yield Breakage(
             "the length of a topic is one too small",
-            self.checked(document) - silent - topics,
+            self.ids(document) - silent - topics,
             faults=(f"reworded:from='{TOPIC}: 0,{TOPIC_LENGTH}',to='{TOPIC}: 0,{TOPIC_LENGTH - 1}'",),
         )
         yield Breakage(
             "the first line of a message names another client",
-            self.checked(document, "client"),
+            self.ids(document, "client"),
             faults=(f"reworded:from='{START}: 0,{TOPIC_LENGTH},',to='{START}: 1,{TOPIC_LENGTH},'",),
         )
         yield Breakage(
             "another client's connection is lost",
-            self.checked(document, "shape"),
+            self.ids(document, "shape"),
             faults=(f"reworded:from='+CMQTTCONNLOST: 0',to='+CMQTTCONNLOST: 9',line={MIXED}",),
         )
         yield Breakage(
             "the first line of a message announces another length",
-            self.checked(document, "announces-lengths"),
+            self.ids(document, "announces-lengths"),
             faults=(f"reworded:from='{START}: 0,{TOPIC_LENGTH},9',to='{START}: 0,{TOPIC_LENGTH},8'",),
         )

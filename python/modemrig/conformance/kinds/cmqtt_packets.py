@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Document
-from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.behaviour import Table
 from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage
 from modemrig.conformance.probe import HEARD_WITHIN_S
@@ -210,7 +210,7 @@ class ServicePacket(ServiceKind):
 
     name = "service-packet"
     title = "What the MQTT service is told goes to the broker: flags, topics, payloads, qualities of service."
-    table = PACKETS
+    rows = PACKETS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         for title, faults in BROKEN.items():

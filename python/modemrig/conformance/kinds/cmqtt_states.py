@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from modemrig.conformance.answer import Differs
 from modemrig.conformance.document import Command, Document
 from modemrig.conformance.facts import Fact, fact_id
-from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.behaviour import Table
 from modemrig.conformance.kinds.cmqtt import NOWHERE, Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.ladder import State
@@ -277,7 +277,7 @@ class ServiceState(ServiceKind):
 
     name = "service-state"
     title = "A command of the MQTT service leads to the state it is for, and the read forms say so."
-    table = TRANSITIONS
+    rows = TRANSITIONS
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
         for title, changes in BROKEN.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from modemrig.conformance.answer import Blocked, Differs
 from modemrig.conformance.document import Document
 from modemrig.conformance.facts import Fact, Unchecked, fact_id
-from modemrig.conformance.kinds.cases import Table
+from modemrig.conformance.kinds.behaviour import Table
 from modemrig.conformance.kinds.cmqtt import Service, ServiceKind
 from modemrig.conformance.kinds.kind import Breakage, Kind
 from modemrig.conformance.probe import HEARD_WITHIN_S, Probe
@@ -211,7 +211,7 @@ class ServiceTime(ServiceKind):
 
     name = "service-time"
     title = "Timers of the MQTT service run as long as documented: keep-alive, and the wait for the server's answer."
-    table = TIMES
+    rows = TIMES
 
     def breakages(self, document: Document) -> Iterator[Breakage]:
-        yield Breakage("every timer runs out after half its time", self.checked(document), quirks=("timers_early",))
+        yield Breakage("every timer runs out after half its time", self.ids(document), quirks=("timers_early",))
