@@ -198,7 +198,7 @@ class ServiceMessage(ServiceKind):
             topics | parts,
             f'[urcs."{START}".params]\ntopic_total_len.max = 1023\npayload_total_len.max = 10239\n',
         )
-        silent = self.ids(document, "shape", "not-on-request", "acknowledged-1", "acknowledged-2")
+        silent = self.ids(document, "shape", "not-on-request")
         yield Breakage(
             "the length of a topic is one too small",
             self.ids(document) - silent - topics,
