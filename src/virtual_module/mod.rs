@@ -159,11 +159,11 @@ pub(crate) fn differing_dialect(name: &str, difference: Option<&str>) -> Result<
     static KEPT: Mutex<BTreeMap<(String, String), &'static Dialect>> = Mutex::new(BTreeMap::new());
     let plain = dialect(name)?;
     let asked = difference.filter(|text| !text.trim().is_empty());
-    let differences: Vec<Source<'_>> = profiles::find(name)
-        .map(profiles::Profile::difference)
-        .into_iter()
-        .chain(asked.map(|text| Source { name: "differs", text }))
-        .collect();
+    let mut differences: Vec<Source<'_>> = Vec::new();
+    for shared in profiles::find(name).into_iter().flat_map(profiles::Profile::differences) {
+        differences.push(shared);
+    }
+    differences.extend(asked.map(|text| Source { name: "differs", text }));
     if differences.is_empty() {
         return Ok(plain);
     }

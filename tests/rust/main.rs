@@ -83,6 +83,8 @@ mod virtual_network;
 #[cfg(feature = "virtual")]
 mod virtual_power;
 #[cfg(feature = "virtual")]
+mod virtual_profiles;
+#[cfg(feature = "virtual")]
 mod virtual_qmt;
 #[cfg(feature = "virtual")]
 mod virtual_quirks;

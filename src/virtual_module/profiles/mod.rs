@@ -10,7 +10,26 @@ use crate::dialect::Source;
 use crate::virtual_module::identity::IdentityOptions;
 
 /// Every profile's file.
-const FILES: &[Source<'static>] = &[Source { name: "ec20x", text: include_str!("ec20x.toml") }];
+const FILES: &[Source<'static>] = &[
+    file("ec200u", include_str!("ec200u.toml")),
+    file("ec600s", include_str!("ec600s.toml")),
+    file("ec20x", include_str!("ec20x.toml")),
+    file("ec801e", include_str!("ec801e.toml")),
+    file("bg95", include_str!("bg95.toml")),
+    file("bc95", include_str!("bc95.toml")),
+    file("bc20", include_str!("bc20.toml")),
+];
+
+/// Differences that profiles share, by the names they call them.
+const SHARED: &[Source<'static>] = &[
+    file("beside_quectel", include_str!("beside_quectel.toml")),
+    file("beside_nb_iot", include_str!("beside_nb_iot.toml")),
+    file("publish_ctrl_z", include_str!("publish_ctrl_z.toml")),
+];
+
+const fn file(name: &'static str, text: &'static str) -> Source<'static> {
+    Source { name, text }
+}
 
 /// A family of modules.
 #[derive(Debug, Deserialize)]
@@ -30,6 +49,9 @@ pub struct Profile {
     pub model: String,
     /// What `AT+CGMR` says.
     pub revision: String,
+    /// Differences it shares with others, the last counts most; its own come after them.
+    #[serde(default)]
+    beside: Vec<String>,
     /// How it departs from the document, each as it is written on demand: `gap:ms=250`.
     #[serde(default)]
     pub quirks: Vec<String>,
@@ -63,7 +85,7 @@ struct File {
 /// When a built-in file is broken. A test loads every file, so a build that passes its tests cannot.
 pub static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
     let read = |source: &Source<'static>| match toml::from_str::<File>(source.text) {
-        Ok(file) => Profile { name: source.name, text: source.text, ..file.profile },
+        Ok(file) => Profile { name: source.name, text: source.text, ..file.profile }.with_its_files(),
         Err(error) => panic!("the built-in profile {}: {error}", source.name),
     };
     FILES.iter().map(read).collect()
@@ -76,8 +98,17 @@ pub fn find(name: &str) -> Option<&'static Profile> {
 
 impl Profile {
     /// How its modules' data differ from the document's.
-    pub(super) fn difference(&self) -> Source<'static> {
-        Source { name: self.name, text: self.text }
+    pub(super) fn differences(&self) -> impl Iterator<Item = Source<'static>> {
+        let shared = |name: &String| SHARED.iter().find(|source| source.name == name).copied();
+        self.beside.iter().filter_map(shared).chain([file(self.name, self.text)])
+    }
+
+    fn with_its_files(self) -> Profile {
+        let known = |name: &String| SHARED.iter().any(|source| source.name == name);
+        if let Some(unknown) = self.beside.iter().find(|name| !known(name)) {
+            panic!("the built-in profile {}: there is no shared file {unknown}", self.name);
+        }
+        self
     }
 
     /// Who its modules are, but for what the caller wants.
