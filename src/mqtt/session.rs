@@ -277,6 +277,11 @@ impl ClientSession {
         self.requests.publishes()
     }
 
+    /// Whether PUBREL of the message with this identifier was sent, so that PUBCOMP is what is awaited.
+    pub fn is_released(&mut self, id: u16) -> bool {
+        self.requests.find(id).is_some_and(|request| request.packet.kind() == Kind::Pubrel)
+    }
+
     /// Whether PINGRESP is awaited.
     pub fn awaits_pong(&self) -> bool {
         self.ping_deadline.is_some()

@@ -61,6 +61,8 @@ pub(super) enum Answer {
     Typed(Typed),
     /// `OK`, and then this.
     Power(Power),
+    /// Nothing: the module falls over it and starts anew.
+    Crashed,
 }
 
 /// Input that a command asks for.
@@ -131,6 +133,12 @@ pub(super) trait Service: Send {
     fn link(&mut self, device: &mut Device, client: u8, event: LinkEvent);
     /// The host has been told of a state.
     fn shown(&mut self, shown: Shown);
+    /// When `due` must be called at the latest.
+    fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
+    /// Does what its time has come for.
+    fn due(&mut self, _device: &mut Device) {}
     /// The network, or one PDP context of it, is gone.
     fn network_down(&mut self, device: &mut Device, context: Option<i64>);
     /// The module restarts: nothing is left.
@@ -156,6 +164,8 @@ pub(super) struct Device {
     pub(super) baud: Option<u32>,
     /// Where a password is fetched when the host does not say.
     pub(super) token_url: Option<String>,
+    /// The payload that stood in the command line itself.
+    pub(super) inline: Option<Vec<u8>>,
     /// Seconds that the module's calendar is ahead of the world's.
     clock_ahead: i64,
     /// What a fault adds to that.
@@ -196,6 +206,7 @@ impl Device {
             cloud: CloudSigning::default(),
             baud: None,
             token_url: None,
+            inline: None,
             clock_ahead: 0,
             clock_fault: 0,
             knows_time: false,

@@ -50,6 +50,11 @@ impl Settings {
         self.values.insert(place(variant, param, index), value);
     }
 
+    /// Sets one value that nobody has set.
+    pub(super) fn set_unless_set(&mut self, variant: &str, param: &str, index: i64, value: Value) {
+        self.values.entry(place(variant, param, index)).or_insert(value);
+    }
+
     /// The value in force: what was written, else the default of the document.
     pub(super) fn get(&self, command: &Command, variant: &str, param: &str, index: i64) -> Option<Value> {
         if let Some(value) = self.values.get(&place(variant, param, index)) {

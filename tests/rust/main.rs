@@ -93,6 +93,8 @@ mod virtual_quirks_cmqtt;
 #[cfg(feature = "virtual")]
 mod virtual_quirks_lines;
 #[cfg(feature = "virtual")]
+mod virtual_quirks_qmt;
+#[cfg(feature = "virtual")]
 mod virtual_surroundings;
 mod virtual_tls;
 #[cfg(feature = "virtual")]

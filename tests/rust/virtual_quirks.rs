@@ -11,6 +11,7 @@ use crate::simulated::quiet;
 use crate::simulated::said;
 use crate::virtual_quirks_cmqtt;
 use crate::virtual_quirks_lines;
+use crate::virtual_quirks_qmt;
 
 const LTE: &str = "lte_standard_a";
 const BC35: &str = "bc35g_bc28";
@@ -254,7 +255,7 @@ fn every_quirk_shows_to_the_host_or_to_the_broker() {
     let mut silent = Vec::new();
     let of_cmqtt = virtual_quirks_cmqtt::PROOFS.iter().map(|(quirk, _)| *quirk);
     let proofs: Vec<&str> = proofs().map(|(quirk, ..)| *quirk).chain(of_cmqtt).collect();
-    let proven = |name| proofs.iter().any(|quirk| name_of(quirk) == name);
+    let proven = |name: &str| proofs.iter().any(|quirk| name_of(quirk) == name) || virtual_quirks_qmt::shows(name);
     for row in QUIRKS.iter().filter(|row| !ELSEWHERE.contains(&row.name) && !proven(row.name)) {
         let (_, dialect, scene) = SCENES
             .iter()

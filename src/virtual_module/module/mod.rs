@@ -4,6 +4,7 @@
 //! Longer than 400 lines: a command's way from its line to its final result is best read in one piece.
 
 mod faulty;
+mod inline;
 mod quirky;
 
 use std::collections::BTreeSet;
@@ -199,6 +200,7 @@ impl Module {
         self.thaw();
         look_around(&mut self.device, self.service.as_mut());
         self.device.replies.session.handle_deadline(now);
+        self.service.due(&mut self.device);
         self.catch_up();
         loop {
             // A module that is about to switch itself off takes no further command.
@@ -257,6 +259,7 @@ impl Module {
                 let timers = [
                     late,
                     self.device.radio.next_deadline(),
+                    self.service.next_deadline(),
                     self.frozen,
                     self.line.next_deadline(),
                     self.device.faults.next_deadline(),
@@ -310,7 +313,7 @@ impl Module {
         let is_small = |part: &[u8]| part.iter().any(u8::is_ascii_lowercase);
         let name = line.split(|byte| matches!(byte, b'=' | b'?')).next().unwrap_or_default();
         let is_unknown = self.device.quirks.has("upper_case_only") && name.starts_with(b"+") && is_small(name);
-        let parsed = command_line::parse(line).filter(|_| !is_unknown);
+        let parsed = self.parsed(line).filter(|_| !is_unknown);
         let names = parsed.iter().flatten().map(|command| self.name_of(command).to_owned());
         self.line.begin(Asked { commands: names.collect(), line: typed.to_vec() });
         let running = self.running(parsed.as_deref().unwrap_or_default());
@@ -324,6 +327,20 @@ impl Module {
             }
             _ => self.end(FinalResult::Error),
         }
+    }
+
+    /// The commands of a line. A quirk has one whose payload, with whatever is in it, is the rest of the line.
+    fn parsed(&mut self, line: &[u8]) -> Option<Vec<ParsedCommand>> {
+        self.device.inline = None;
+        let quirks = &self.device.quirks;
+        if quirks.has("inline_publish") {
+            let numbers = quirks.text("inline_publish", "numbers") == Some("payload");
+            if let Some((command, payload)) = inline::publish(line, numbers) {
+                self.device.inline = Some(payload);
+                return Some(vec![command]);
+            }
+        }
+        command_line::parse(line)
     }
 
     /// Carries out what is left of the command line, up to the first error or input.
@@ -364,6 +381,10 @@ impl Module {
             Answer::Power(power) => {
                 self.power = Some(power);
                 true
+            }
+            Answer::Crashed => {
+                self.power = Some(Power::Restart);
+                false
             }
         }
     }
@@ -438,12 +459,16 @@ impl Module {
             schema::Form::Read => Call::Read(name, command),
             schema::Form::Write | schema::Form::Execute => {
                 let texts: Vec<_> = parsed.args.iter().map(Arg::bytes).collect();
-                let given: Vec<Given<'_>> = parsed
+                let mut given: Vec<Given<'_>> = parsed
                     .args
                     .iter()
                     .zip(&texts)
                     .map(|(arg, bytes)| Given { quoted: matches!(arg, Arg::Text(_)), bytes })
                     .collect();
+                if self.device.inline.is_some() {
+                    // Stands for the length of what is there already, where a length there must be.
+                    given.extend(inline::needs_length(command).then_some(Given::bare(b"1")));
+                }
                 let takes_any = self.device.quirks.has("bare_text_taken");
                 let letters = self.device.quirks.has("letters_counted");
                 let lengths = if letters { Lengths::Letters } else { Lengths::Bytes };
@@ -471,6 +496,7 @@ impl Module {
             Asker::Service => self.service.call(&mut self.device, &call),
             Asker::Surroundings => self.surroundings.call(&mut self.device, self.service.as_mut(), &call),
         };
+        self.device.inline = None;
         (asker, answer)
     }
 
@@ -552,14 +578,23 @@ fn behind_the_name(parsed: &ParsedCommand) -> String {
     }
 }
 
-/// The arguments as they are meant where one of them lacks its quotation marks, or has some it should not have.
+/// The arguments as they are meant where some of them lack their quotation marks, or one has some it should not have.
 fn otherwise_quoted<'a>(dialect: &'a Dialect, name: &str, given: &[Given<'_>], wanted: bool) -> Option<Matched<'a>> {
-    (0..given.len()).filter(|_| wanted).find_map(|place| {
-        let mut meant = given.to_vec();
-        meant[place].quoted = !meant[place].quoted;
-        if !meant[place].quoted && !meant[place].bytes.iter().all(u8::is_ascii_digit) {
-            meant[place].bytes = b"1";
-        }
-        match_variant(dialect, name, &meant).ok()
+    if !wanted {
+        return None;
+    }
+    // All that is no number.
+    let is_number = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    let mut texts = given.to_vec();
+    texts.iter_mut().for_each(|given| given.quoted |= !is_number(given.bytes));
+    match_variant(dialect, name, &texts).ok().or_else(|| {
+        (0..given.len()).find_map(|place| {
+            let mut meant = texts.clone();
+            meant[place].quoted = !meant[place].quoted;
+            if !meant[place].quoted && !is_number(meant[place].bytes) {
+                meant[place].bytes = b"1";
+            }
+            match_variant(dialect, name, &meant).ok()
+        })
     })
 }

@@ -21,9 +21,13 @@ use crate::virtual_module::qmt::Client;
 use crate::virtual_module::qmt::Qmt;
 use crate::virtual_module::qmt::State;
 use crate::virtual_module::qmt::cloud::credentials;
+use crate::virtual_module::qmt::later::Later;
+use crate::virtual_module::qmt::later::span_of;
 use crate::virtual_module::qmt::publish::refusal;
+use crate::virtual_module::qmt::say;
 use crate::virtual_module::qmt::setting;
 use crate::virtual_module::qmt::setting_int;
+use crate::virtual_module::qmt::worded;
 use crate::virtual_module::replies::Shown;
 use crate::virtual_module::tls_contexts::security;
 
@@ -66,14 +70,14 @@ impl Qmt {
                     match tls(device, index) {
                         Err(()) => open::FAILED,
                         Ok(security) => {
+                            let slow = span_of(device, "slow_tls").filter(|_| security.is_some());
                             let target = Target { host, port, security };
-                            match device.open(index, target, timeout) {
-                                Ok(()) => {
-                                    self.begin(index, State::Opening);
-                                    return Answer::Accepted;
-                                }
-                                Err(_) => open::NETWORK,
+                            self.begin(index, State::Opening);
+                            match slow {
+                                Some(span) => self.plan(device, index, span, Later::Dial(target, timeout)),
+                                None => self.dial(device, index, target, timeout),
                             }
+                            return Answer::Accepted;
                         }
                     }
                 }
@@ -84,10 +88,17 @@ impl Qmt {
         Answer::Accepted
     }
 
+    /// Starts to make the connection.
+    pub(super) fn dial(&mut self, device: &mut Device, index: u8, target: Target, timeout: Duration) {
+        if device.open(index, target, timeout).is_err() {
+            self.opened(device, index, open::NETWORK);
+        }
+    }
+
     /// TCP is closed without DISCONNECT, so that the broker publishes the will (decision 22).
     pub(super) fn close(&mut self, device: &mut Device, index: u8) -> Answer {
         if self.owes(index, State::Opening) {
-            device.replies.urc(format!("+QMTOPEN: {index},{}", open::FAILED), device.now);
+            say(device, format!("+QMTOPEN: {index},{}", open::FAILED));
         }
         self.fail_connect(device, index);
         self.forget(device, index);
@@ -96,7 +107,15 @@ impl Qmt {
         }
         self.begin(index, State::Closing);
         let line = format!("+QMTCLOSE: {index},0");
-        self.tell(device, index, line, State::Closed);
+        let slow = span_of(device, "slow_close");
+        match slow {
+            Some(span) => self.plan(device, index, span, Later::LineThen(line, State::Closed)),
+            None => self.tell(device, index, line, State::Closed),
+        }
+        if let Some(span) = span_of(device, "stat_after_close") {
+            let line = format!("+QMTSTAT: {index},{}", stat::PEER_CLOSED);
+            self.plan(device, index, slow.unwrap_or_default() + span, Later::Line(line));
+        }
         Answer::Accepted
     }
 
@@ -175,26 +194,30 @@ impl Qmt {
                 // The broker closes the socket in its own time; nobody is told of that (decision 21).
                 self.forget(device, index);
                 let line = format!("+QMTDISC: {index},0");
+                if !device.quirks.has("stat_after_disc") {
+                    return self.tell(device, index, line, State::Disconnected);
+                }
+                if device.quirks.text("stat_after_disc", "result") != Some("left_out") {
+                    say(device, line);
+                }
+                let line = format!("+QMTSTAT: {index},{}", stat::DISCONNECTED);
                 self.tell(device, index, line, State::Disconnected);
             }
             LinkEvent::Lost(by) => self.lost(device, index, by),
             LinkEvent::Mqtt(ClientEvent::Connack { code: 0, .. }) => {
                 self.client(index).told = true;
-                let line = format!("+QMTCONN: {index},0,0");
+                let retcode = if has_two_fields(device, "success") { "" } else { ",0" };
+                let line = format!("+QMTCONN: {index},0{retcode}");
                 self.tell(device, index, line, State::Connected);
             }
             LinkEvent::Mqtt(ClientEvent::Connack { code, .. }) => {
                 self.client(index).told = true;
-                device.replies.urc(format!("+QMTCONN: {index},0,{code}"), device.now);
-                self.end(device, index, stat::CONNACK);
+                let result = if has_two_fields(device, "failure") { "2".to_owned() } else { format!("0,{code}") };
+                self.end_with(device, index, format!("+QMTCONN: {index},{result}"), stat::CONNACK);
             }
-            LinkEvent::Mqtt(ClientEvent::ConnectTimedOut) => {
-                self.fail_connect(device, index);
-                self.end(device, index, stat::CONNACK);
-            }
+            LinkEvent::Mqtt(ClientEvent::ConnectTimedOut) => self.end(device, index, stat::CONNACK),
             LinkEvent::Mqtt(ClientEvent::PingTimedOut) => self.ping_failed(device, index),
             LinkEvent::Mqtt(ClientEvent::ProtocolError(_)) => {
-                self.fail_connect(device, index);
                 let known = device.dialect.meaning("QMTSTAT err_code", i64::from(stat::OWN));
                 let own = known.is_some_and(|row| row.meaning != "reserved");
                 self.end(device, index, if own { stat::OWN } else { stat::PEER_CLOSED });
@@ -206,15 +229,15 @@ impl Qmt {
 
     /// The bearer is gone under a connection, or under one that is being made.
     pub(super) fn lose_network(&mut self, device: &mut Device, index: u8) {
-        if !device.links.has(index) {
+        let opens = self.owes(index, State::Opening);
+        if !opens && !device.links.has(index) {
             return;
         }
         device.links.cut(index);
-        if self.owes(index, State::Opening) {
-            return self.opened(device, index, open::NETWORK);
+        match opens {
+            true => self.opened(device, index, open::NETWORK),
+            false => self.end(device, index, stat::NETWORK),
         }
-        self.fail_connect(device, index);
-        self.end(device, index, stat::NETWORK);
     }
 
     /// A command has begun whose result is still to come.
@@ -231,8 +254,9 @@ impl Qmt {
     }
 
     /// A line behind which the client is in another state.
-    fn tell(&mut self, device: &mut Device, index: u8, line: String, state: State) {
+    pub(super) fn tell(&mut self, device: &mut Device, index: u8, line: impl Into<Vec<u8>>, state: State) {
         let begun = self.client(index).begun;
+        let line = worded(device, line);
         device.replies.urc_then(line, Shown::Qmt(index, state, begun), device.now);
     }
 
@@ -240,7 +264,7 @@ impl Qmt {
     fn fail_connect(&mut self, device: &mut Device, index: u8) {
         if self.owes(index, State::Connecting) {
             self.client(index).told = true;
-            device.replies.urc(format!("+QMTCONN: {index},2"), device.now);
+            say(device, format!("+QMTCONN: {index},2"));
         }
     }
 
@@ -252,9 +276,19 @@ impl Qmt {
         let client = self.client(index);
         (client.state, client.told) = (State::Opening, true);
         self.tell(device, index, format!("+QMTOPEN: {index},{code}"), state);
+        if code == open::OK {
+            if let Some(span) = span_of(device, "idle_open_lost") {
+                self.plan(device, index, span, Later::Lose);
+            }
+            let loses = device.quirks.has("stat_after_open");
+            if loses && self.lost_opens < device.quirks.number("stat_after_open", "count").unwrap_or(1) {
+                self.lost_opens += 1;
+                self.plan(device, index, Duration::ZERO, Later::Lose);
+            }
+        }
     }
 
-    fn lost(&mut self, device: &mut Device, index: u8, by: LostBy) {
+    pub(super) fn lost(&mut self, device: &mut Device, index: u8, by: LostBy) {
         let code = match by {
             LostBy::PeerClosed | LostBy::PeerReset => stat::PEER_CLOSED,
             LostBy::SendingPing => stat::PING,
@@ -267,18 +301,33 @@ impl Qmt {
                 LostBy::PeerClosed | LostBy::PeerReset => (0, stat::DISCONNECTED),
                 _ => (-1, code),
             };
-            device.replies.urc(format!("+QMTDISC: {index},{result}"), device.now);
+            say(device, format!("+QMTDISC: {index},{result}"));
             return self.end(device, index, code);
         }
-        self.fail_connect(device, index);
         self.end(device, index, code);
     }
 
-    /// The connection is over: +QMTSTAT says why, and the client is closed.
-    fn end(&mut self, device: &mut Device, index: u8, code: i32) {
+    /// The connection is over: +QMTSTAT says why, and the client is closed. A CONNECT whose answer will not come has failed.
+    pub(super) fn end(&mut self, device: &mut Device, index: u8, code: i32) {
+        if self.owes(index, State::Connecting) {
+            return self.end_with(device, index, format!("+QMTCONN: {index},2"), code);
+        }
         self.forget(device, index);
-        let line = format!("+QMTSTAT: {index},{code}");
-        self.tell(device, index, line, State::Closed);
+        self.tell(device, index, format!("+QMTSTAT: {index},{code}"), State::Closed);
+    }
+
+    /// The same with a result of AT+QMTCONN.
+    fn end_with(&mut self, device: &mut Device, index: u8, result: String, code: i32) {
+        self.forget(device, index);
+        self.client(index).told = true;
+        let reason = format!("+QMTSTAT: {index},{code}");
+        if device.quirks.has("stat_glued") {
+            let both = [worded(device, reason), worded(device, result)].concat();
+            return self.tell(device, index, both, State::Closed);
+        }
+        let (first, last) = if device.quirks.has("stat_before_conn") { (reason, result) } else { (result, reason) };
+        say(device, first);
+        self.tell(device, index, last, State::Closed);
     }
 
     /// No PINGRESP came: +QMTPING where the document has it, with what it says follows; else +QMTSTAT (decision 23).
@@ -288,7 +337,7 @@ impl Qmt {
         let line = format!("+QMTPING: {index},1");
         self.tell(device, index, line, State::Closed);
         for name in &urc.followed_by {
-            device.replies.urc(format!("{name}: {index},0"), device.now);
+            say(device, format!("{name}: {index},0"));
         }
     }
 
@@ -299,6 +348,12 @@ impl Qmt {
         slots.clear();
         written.clear();
     }
+}
+
+/// Whether +QMTCONN of a CONNECT that the broker answered so has two fields.
+fn has_two_fields(device: &Device, outcome: &str) -> bool {
+    let when = device.quirks.text("conn_two_fields", "when").unwrap_or("both");
+    device.quirks.has("conn_two_fields") && (when == "both" || when == outcome)
 }
 
 /// A host name that could be one.

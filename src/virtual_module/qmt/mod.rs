@@ -5,11 +5,13 @@
 
 pub(super) mod cloud;
 mod connection;
+mod later;
 mod publish;
 mod receive;
 pub(super) mod token;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::dialect::Matched;
 use crate::dialect::Value;
@@ -21,8 +23,10 @@ use crate::virtual_module::device::Ended;
 use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Service;
 use crate::virtual_module::network::LinkEvent;
+use crate::virtual_module::qmt::later::Planned;
 use crate::virtual_module::qmt::publish::Typing;
 use crate::virtual_module::qmt::receive::Slots;
+use crate::virtual_module::qmt::receive::start_with_hex;
 use crate::virtual_module::replies::Shown;
 use crate::virtual_module::settings::read_line;
 
@@ -87,6 +91,8 @@ struct Client {
     platform: Option<&'static str>,
     /// Packet identifiers the session chose, and what the host wrote instead (0).
     written: BTreeMap<u16, u16>,
+    /// How the results of messages in flight are named, by their identifiers.
+    named: BTreeMap<u16, &'static str>,
 }
 
 /// The service.
@@ -95,11 +101,15 @@ pub(super) struct Qmt {
     typing: Option<Typing>,
     /// What AT+QMTTENAUTH fetched last.
     password: Option<String>,
+    planned: Vec<Planned>,
+    /// Connections lost right behind their opening, by a quirk.
+    lost_opens: i64,
 }
 
 impl Qmt {
     pub(super) fn new(clients: u8) -> Qmt {
-        Qmt { clients: (0..clients).map(|_| Client::default()).collect(), typing: None, password: None }
+        let clients = (0..clients).map(|_| Client::default()).collect();
+        Qmt { clients, typing: None, password: None, planned: Vec::new(), lost_opens: 0 }
     }
 
     fn client(&mut self, index: u8) -> &mut Client {
@@ -140,6 +150,33 @@ impl Qmt {
         device.query_or_store(call)
     }
 
+    /// What a quirk makes of a write form in this state; `None`: what the document says.
+    fn answered_oddly(&mut self, device: &mut Device, index: u8, call: &Matched<'_>) -> Option<Answer> {
+        let quirks = &device.quirks;
+        match (call.command_name, self.client(index).state) {
+            (CFG, _)
+                if call.variant_name == "recv/mode" && call.values.len() > 2 && quirks.has("recv_length_refused") =>
+            {
+                Some(Answer::Refused(Refusal::Parameter))
+            }
+            ("AT+QMTCLOSE", State::Disconnected) if quirks.has("disc_frees") => {
+                if quirks.text("disc_frees", "close") != Some("ok") {
+                    return Some(Answer::Refused(Refusal::State));
+                }
+                self.client(index).state = State::Closed;
+                Some(Answer::Done)
+            }
+            ("AT+QMTOPEN", State::Closing) if quirks.has("slow_close") => {
+                say(device, format!("+QMTOPEN: {index},2"));
+                Some(Answer::Accepted)
+            }
+            ("AT+QMTSUB", State::Connected) if call.int("msgid") != Some(0) && quirks.has("msgid_restarts") => {
+                Some(Answer::Crashed)
+            }
+            _ => None,
+        }
+    }
+
     fn read(&mut self, device: &mut Device, name: &str, command: &Command) {
         if name == "AT+QMTTENAUTH" {
             let password = |field: &str| self.password.as_deref().filter(|_| field == "password").map(Value::from);
@@ -153,6 +190,7 @@ impl Qmt {
                 _ => client.state == State::Connected,
             };
             if is_told && let Some(line) = read_line(name, command, |field| client.field(index as i64, field)) {
+                let line = worded(device, line);
                 device.replies.info(line);
             }
         }
@@ -213,8 +251,25 @@ fn fail_late(device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
         ("+QMTCONN", _) => format!("{name}: {index},2"),
         _ => format!("{name}: {index},-1"),
     };
-    device.replies.urc(line, device.now);
+    say(device, line);
     Answer::Accepted
+}
+
+/// A line as this module writes it.
+fn worded(device: &Device, line: impl Into<Vec<u8>>) -> Vec<u8> {
+    let mut line = line.into();
+    if device.quirks.has("no_blank_after_colon")
+        && let Some(colon) = memchr::memmem::find(&line, b": ")
+    {
+        line.remove(colon + 1);
+    }
+    line
+}
+
+/// Says a line nobody asked for, or that completes an earlier command.
+fn say(device: &mut Device, line: impl Into<Vec<u8>>) {
+    let line = worded(device, line);
+    device.replies.urc(line, device.now);
 }
 
 impl Service for Qmt {
@@ -239,10 +294,14 @@ impl Service for Qmt {
         } else {
             matched
         };
+        start_with_hex(device, index);
         if matched.is_query && matched.command_name == CFG {
             return device.query_or_store(matched);
         }
         let state = self.client(index).state;
+        if let Some(answer) = self.answered_oddly(device, index, matched) {
+            return answer;
+        }
         let row = RULES.iter().find(|(name, _)| *name == matched.command_name);
         match row.map_or(No, |(_, rules)| rules[state as usize]) {
             Go => self.write(device, index, matched),
@@ -252,7 +311,7 @@ impl Service for Qmt {
             No if is_refused_late(device, matched) => fail_late(device, index, matched),
             No => Answer::Refused(Refusal::State),
             Taken => {
-                device.replies.urc(format!("+QMTOPEN: {index},2"), device.now);
+                say(device, format!("+QMTOPEN: {index},2"));
                 Answer::Accepted
             }
         }
@@ -279,6 +338,14 @@ impl Service for Qmt {
         {
             self.client(index).state = state;
         }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.next_planned()
+    }
+
+    fn due(&mut self, device: &mut Device) {
+        self.do_planned(device);
     }
 
     fn network_down(&mut self, device: &mut Device, context: Option<i64>) {

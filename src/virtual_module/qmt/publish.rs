@@ -16,14 +16,18 @@ use crate::virtual_module::device::Asks;
 use crate::virtual_module::device::Device;
 use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Typed;
+use crate::virtual_module::network::LostBy;
 use crate::virtual_module::qmt::CFG;
 use crate::virtual_module::qmt::Qmt;
+use crate::virtual_module::qmt::later::Later;
+use crate::virtual_module::qmt::later::span_of;
+use crate::virtual_module::qmt::say;
 use crate::virtual_module::qmt::setting_int;
 
 /// What is being typed, and what becomes of it.
 pub(super) enum Typing {
     /// The payload of a message.
-    Message { client: u8, msgid: u16, qos: Qos, retain: bool, topic: String },
+    Message { client: u8, msgid: u16, qos: Qos, retain: bool, topic: String, result: &'static str },
     /// The message of a will; the settings that came with the command.
     Will { client: u8, settings: Vec<(String, Value)> },
 }
@@ -47,13 +51,22 @@ impl Qmt {
             return Answer::Refused(refusal);
         }
         let digits = if types_hex(device, index) { 2 } else { 1 };
+        let retain = call.int("retain") == Some(1);
+        let result = result_name(device, call.command_name);
+        let typing = Typing::Message { client: index, msgid, qos, retain, topic, result };
+        if let Some(payload) = device.inline.take() {
+            // Where nothing announces a length nothing has checked it.
+            return match payload.len() <= device.dialect.limits.payload_len as usize * digits {
+                true => self.take(device, typing, payload),
+                false => Answer::Refused(Refusal::Parameter),
+            };
+        }
         let end = match call.variant.payload_length.as_deref().and_then(|name| call.int(name)) {
             // The length counts decoded bytes (decision 34).
             Some(length) => PayloadEnd::Counted(usize::try_from(length).unwrap_or_default() * digits),
             None => PayloadEnd::UntilCtrlZ { max: device.dialect.limits.payload_len as usize },
         };
-        let retain = call.int("retain") == Some(1);
-        self.typing = Some(Typing::Message { client: index, msgid, qos, retain, topic });
+        self.typing = Some(typing);
         Answer::Typed(typed(device, index, end))
     }
 
@@ -74,7 +87,7 @@ impl Qmt {
     /// The bytes are there.
     pub(super) fn take(&mut self, device: &mut Device, typing: Typing, bytes: Vec<u8>) -> Answer {
         match typing {
-            Typing::Message { client, msgid, qos, retain, topic } => {
+            Typing::Message { client, msgid, qos, retain, topic, result } => {
                 let now = device.now;
                 let hex = types_hex(device, client);
                 // The connection may have ended while this was typed.
@@ -84,7 +97,10 @@ impl Qmt {
                 };
                 let id = (msgid != 0).then_some(msgid);
                 match session.publish(id, qos, retain, &topic, &bytes, now) {
-                    Ok(_) => Answer::Accepted,
+                    Ok(_) => {
+                        self.client(client).named.insert(msgid, result);
+                        Answer::Accepted
+                    }
                     Err(refused) => Answer::Refused(refusal(&refused)),
                 }
             }
@@ -143,7 +159,6 @@ impl Qmt {
 
     /// What the broker says to a request, and what it sends.
     pub(super) fn answered(&mut self, device: &mut Device, index: u8, event: ClientEvent) {
-        let published = published_name(device);
         let (kind, id, rest) = match event {
             ClientEvent::Message(message) => return self.received(device, index, message),
             ClientEvent::Published { id, .. } => (RequestKind::Publish, id, "0".to_owned()),
@@ -156,25 +171,42 @@ impl Qmt {
                 if setting_int(device, index, "timeout", 3) != Some(1) && !device.quirks.has("notice_always") {
                     return;
                 }
-                (kind, id, format!("1,{count}"))
+                let count = if device.quirks.has("notice_without_count") { String::new() } else { format!(",{count}") };
+                let releases = device.links.session(index).is_some_and(|session| session.is_released(id));
+                if releases && device.quirks.has("pubrel_notice") {
+                    return say(device, format!("+QMTPUBREL: {index},{id},1{count}"));
+                }
+                (kind, id, format!("1{count}"))
+            }
+            // The line that would end the request never comes.
+            ClientEvent::GaveUp { .. } if device.quirks.has("notice_last") => {
+                return self.lost(device, index, LostBy::PeerClosed);
             }
             ClientEvent::GaveUp { kind, id } => (kind, id, "2".to_owned()),
             // The connection's own events are handled where connections are.
             _ => return,
         };
+        let is_final = !rest.starts_with('1');
+        let named = &mut self.client(index).named;
         let name = match kind {
-            RequestKind::Publish => published,
-            RequestKind::Subscribe => "+QMTSUB",
-            RequestKind::Unsubscribe => "+QMTUNS",
+            RequestKind::Publish if is_final => named.remove(&id),
+            RequestKind::Publish => named.get(&id).copied(),
+            RequestKind::Subscribe => Some("+QMTSUB"),
+            RequestKind::Unsubscribe => Some("+QMTUNS"),
         };
-        let is_final = !rest.starts_with("1,");
+        // Of a message that another connection of this session took.
+        let name = name.unwrap_or_else(|| result_name(device, "AT+QMTPUBEX"));
         let written = &mut self.client(index).written;
         let shown = match kind {
             RequestKind::Publish => id,
             _ if is_final => written.remove(&id).unwrap_or(id),
             _ => written.get(&id).copied().unwrap_or(id),
         };
-        device.replies.urc(format!("{name}: {index},{shown},{rest}"), device.now);
+        let line = format!("{name}: {index},{shown},{rest}");
+        match span_of(device, "message_first").filter(|_| is_final && kind != RequestKind::Unsubscribe) {
+            Some(span) => self.plan(device, index, span, Later::Line(line)),
+            None => say(device, line),
+        }
     }
 
     /// Whether a publish would be refused once its payload is typed.
@@ -201,12 +233,11 @@ fn typed(device: &Device, index: u8, end: PayloadEnd) -> Typed {
     }
 }
 
-/// The document's command for publishing, as its result names it.
-fn published_name(device: &Device) -> &'static str {
-    match device.dialect.command("AT+QMTPUBEX") {
-        Some(_) => "+QMTPUBEX",
-        None => "+QMTPUB",
-    }
+/// What the result of a command for publishing is called.
+fn result_name(device: &Device, command: &str) -> &'static str {
+    let is_known = device.dialect.command("AT+QMTPUBEX").is_some();
+    let has_own = command == "AT+QMTPUBEX" && is_known && !device.quirks.has("pub_name");
+    if has_own { "+QMTPUBEX" } else { "+QMTPUB" }
 }
 
 /// What the document calls the message of a will.

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::dialect::Value;
 use crate::mqtt::IncomingMessage;
 use crate::proto::hex::to_hex;
 use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Device;
+use crate::virtual_module::qmt::CFG;
 use crate::virtual_module::qmt::Qmt;
+use crate::virtual_module::qmt::say;
 use crate::virtual_module::qmt::setting_int;
+use crate::virtual_module::qmt::worded;
 
 /// The stored messages of one client.
 #[derive(Default)]
@@ -36,39 +40,51 @@ impl Qmt {
     pub(super) fn received(&mut self, device: &mut Device, index: u8, message: IncomingMessage) {
         let now = device.now;
         let shown = if device.quirks.has("clients_mixed_up") { 0 } else { index };
-        if setting_int(device, index, "recv/mode", 1) == Some(1) {
+        if is_stored(device, index) {
             let length = message.payload.len();
             let slots = device.dialect.limits.slots.unwrap_or_default();
             let Some(slot) = self.client(index).slots.store(message.clone(), slots) else {
                 *device.dropped.entry(index).or_default() += 1;
                 return;
             };
-            let with_length = has_length(device, index) && stored_urc_has_length(device);
+            let only_index = device.quirks.has("recv_index_only");
+            let with_length = !only_index && has_length(device, index) && stored_urc_has_length(device);
             let length = if with_length { format!(",{length}") } else { String::new() };
-            device.replies.urc(format!("+QMTRECV: {shown},{slot}{length}"), now);
+            say(device, format!("+QMTRECV: {shown},{slot}{length}"));
         } else {
-            let line = Look { index: shown, ..Look::of(device, index) }.line(&message);
-            device.replies.urc(line, now);
+            let line = worded(device, line(device, index, shown, &message));
+            match is_cut(device, "line_end_missing", &message) {
+                true => device.replies.urc_raw([b"\r\n", line.as_slice()].concat(), now),
+                false => device.replies.urc(line, now),
+            }
         }
         device.links.acknowledge(index, &message, now);
     }
 
     /// `AT+QMTRECV=n` prints and frees all slots in order, `=n,id` one.
     pub(super) fn read_slots(&mut self, device: &mut Device, index: u8, slot: Option<i64>) -> Answer {
-        let look = Look::of(device, index);
         let meant = |number: &u8, _: &mut IncomingMessage| slot.is_none_or(|wanted| wanted == i64::from(*number));
         let slots = &mut self.client(index).slots.0;
         let kept = if device.quirks.has("slots_kept") { slots.clone() } else { BTreeMap::new() };
         for (_, message) in slots.extract_if(.., meant) {
-            device.replies.info(look.line(&message));
+            let line = worded(device, line(device, index, index, &message));
+            device.replies.info(line);
         }
         slots.extend(kept);
         Answer::Done
     }
 }
 
+/// Whether messages of a client go into its slots.
+fn is_stored(device: &Device, index: u8) -> bool {
+    let has_slots = device.dialect.limits.slots.is_some_and(|slots| slots > 0);
+    setting_int(device, index, "recv/mode", 1) == Some(1) || (has_slots && device.quirks.has("recv_index_only"))
+}
+
 fn has_length(device: &Device, index: u8) -> bool {
-    setting_int(device, index, "recv/mode", 2) == Some(1)
+    let quirks = &device.quirks;
+    let asked = setting_int(device, index, "recv/mode", 2) == Some(1);
+    (asked && !quirks.has("recv_without_length")) || quirks.has("recv_with_length") || quirks.has("recv_payload_below")
 }
 
 /// Whether the document has a URC of a slot and a length.
@@ -77,33 +93,45 @@ fn stored_urc_has_length(device: &Device) -> bool {
     shapes.iter().any(|shape| shape.len() == 3 && shape[1] == "recv_id")
 }
 
-/// How a client shows messages.
-struct Look {
-    index: u8,
-    with_length: bool,
-    hex: bool,
+/// Whether a quirk cuts the line of a message of this length.
+fn is_cut(device: &Device, quirk: &str, message: &IncomingMessage) -> bool {
+    let from = device.quirks.number(quirk, "from").unwrap_or_default();
+    device.quirks.has(quirk) && message.payload.len() as i64 >= from
 }
 
-impl Look {
-    fn of(device: &Device, index: u8) -> Look {
-        let hex = setting_int(device, index, "dataformat", 2) == Some(1) && !device.quirks.has("hex_ignored");
-        Look { index, with_length: has_length(device, index), hex }
+/// A module that starts with hexadecimal output says so when asked: the setting is written where nobody has.
+pub(super) fn start_with_hex(device: &mut Device, index: u8) {
+    let known = device.dialect.command(CFG).and_then(|command| command.variants.get("dataformat"));
+    let Some(name) = known.and_then(|variant| variant.params.get(2)).cloned() else { return };
+    if device.quirks.has("recv_hex") {
+        let settings = device.settings_mut(CFG);
+        settings.set_unless_set("dataformat", &name, i64::from(index), Value::Int(1));
     }
+}
 
-    /// `+QMTRECV: n,msgid,"topic"[,len],"payload"`: the payload raw or as digits, its length that of the message.
-    fn line(&self, message: &IncomingMessage) -> Vec<u8> {
-        let id = message.id.unwrap_or(0);
-        let mut line = format!("+QMTRECV: {},{id},\"{}\",", self.index, message.topic).into_bytes();
-        if self.with_length {
-            line.extend(format!("{},", message.payload.len()).into_bytes());
-        }
-        line.push(b'"');
-        if self.hex {
-            line.extend(to_hex(&message.payload));
-        } else {
-            line.extend_from_slice(&message.payload);
-        }
-        line.push(b'"');
-        line
+/// `+QMTRECV: n,msgid,"topic"[,len],"payload"`: the payload raw or as digits, its length that of the message; `shown` is the
+/// client that the line names. Quirks have other forms of it (F10, F11).
+fn line(device: &Device, index: u8, shown: u8, message: &IncomingMessage) -> Vec<u8> {
+    let quirks = &device.quirks;
+    let hex = setting_int(device, index, "dataformat", 2) == Some(1) && !quirks.has("hex_ignored");
+    let mut payload = if hex { to_hex(&message.payload) } else { message.payload.clone() };
+    if hex && quirks.text("recv_hex", "case") == Some("lower") {
+        payload.make_ascii_lowercase();
     }
+    let counts_digits = hex && quirks.text("recv_hex", "length") == Some("digits");
+    let length = if counts_digits { payload.len() } else { message.payload.len() };
+    if quirks.has("text_ends_at_nul") && !hex {
+        payload.truncate(memchr::memchr(0, &payload).unwrap_or(payload.len()));
+    }
+    let id = message.id.unwrap_or(0);
+    let mut line = format!("+QMTRECV: {shown},{id},\"{}\",", message.topic).into_bytes();
+    if has_length(device, index) {
+        line.extend(length.to_string().into_bytes());
+        line.extend_from_slice(if quirks.has("recv_payload_below") { b"\r\n" } else { b"," });
+    }
+    let is_quoted = !quirks.has("recv_unquoted");
+    line.extend(is_quoted.then_some(b'"'));
+    line.extend(payload);
+    line.extend((is_quoted && !is_cut(device, "quote_missing", message)).then_some(b'"'));
+    line
 }

@@ -1,5 +1,7 @@
 //! Every quirk there is, as data: name, one line, the rules of FIELD it shows, the family it is of, parameters. Behaviour asks
 //! for it by name at its one place.
+//!
+//! Longer than 400 lines: it is one table.
 
 use crate::dialect::schema::Family;
 use crate::virtual_module::params::ParamKind;
@@ -42,6 +44,14 @@ pub const fn ms(title: &'static str, default: &'static str) -> ParamRow {
         default: Some(default),
     }
 }
+
+/// Short payloads may be spared.
+const FROM: ParamRow = ParamRow {
+    name: "from",
+    title: "only where the payload has so many bytes or more",
+    kind: ParamKind::Number { min: 0, max: 1_000_000, unit: "bytes" },
+    default: Some("0"),
+};
 
 /// Every quirk there is.
 pub const QUIRKS: &[QuirkRow] = &[
@@ -254,4 +264,226 @@ pub const QUIRKS: &[QuirkRow] = &[
     QuirkRow { name: "never_pings", title: "No PINGREQ is sent.", ..QMT },
     QuirkRow { name: "will_forgotten", title: "CONNECT has no will.", ..QMT },
     QuirkRow { name: "session_forgotten", title: "CONNECT always asks for a clean session.", ..QMT },
+    // Of AT+QMT… in the field: order and loss.
+    QuirkRow {
+        name: "message_first",
+        title: "The results of AT+QMTSUB and of a publish come behind the messages of the moment.",
+        field: &["F3"],
+        params: &[ms("how long messages go first", "100")],
+        ..QMT
+    },
+    QuirkRow {
+        name: "notice_without_count",
+        title: "The notice that a packet was sent again does not say how often.",
+        field: &["F4"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "pubrel_notice",
+        title: "The notice that a PUBREL was sent again is called +QMTPUBREL.",
+        field: &["F4"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "notice_last",
+        title: "A request that nobody answers ends with +QMTSTAT and no line of its own.",
+        field: &["F4"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "stat_before_conn",
+        title: "+QMTSTAT comes before the +QMTCONN of a CONNECT that failed.",
+        field: &["F6"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "stat_glued",
+        title: "+QMTSTAT and the +QMTCONN of a CONNECT that failed are one line.",
+        field: &["F6"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "stat_after_open",
+        title: "A connection is lost right behind its +QMTOPEN.",
+        field: &["F6"],
+        params: &[ParamRow {
+            name: "count",
+            title: "how many connections, from the start of the module on",
+            kind: ParamKind::Number { min: 1, max: 1_000_000, unit: "" },
+            default: Some("1"),
+        }],
+        ..QMT
+    },
+    QuirkRow {
+        name: "stat_after_close",
+        title: "+QMTSTAT follows +QMTCLOSE late, unless the client is opened again before.",
+        field: &["F6"],
+        params: &[ms("how long after it", "500")],
+        ..QMT
+    },
+    QuirkRow {
+        name: "stat_after_disc",
+        title: "+QMTSTAT with 5 says that AT+QMTDISC has ended the connection.",
+        field: &["F6"],
+        params: &[ParamRow {
+            name: "result",
+            title: "whether +QMTDISC comes all the same",
+            kind: ParamKind::Choice(&["kept", "left_out"]),
+            default: Some("kept"),
+        }],
+        ..QMT
+    },
+    QuirkRow {
+        name: "slow_close",
+        title: "+QMTCLOSE comes long after OK; until then AT+QMTOPEN says that the client is in use.",
+        field: &["F17"],
+        params: &[ms("how long after", "3000")],
+        ..QMT
+    },
+    QuirkRow {
+        name: "disc_frees",
+        title: "AT+QMTDISC frees the client: AT+QMTCLOSE has nothing to close.",
+        field: &["F18"],
+        params: &[ParamRow {
+            name: "close",
+            title: "what it answers: ERROR, or OK and no result",
+            kind: ParamKind::Choice(&["error", "ok"]),
+            default: Some("error"),
+        }],
+        ..QMT
+    },
+    QuirkRow {
+        name: "idle_open_lost",
+        title: "The other end closes a connection on which CONNECT does not come in time.",
+        field: &["F19"],
+        params: &[ms("how long it waits", "5000")],
+        ..QMT
+    },
+    QuirkRow {
+        name: "slow_tls",
+        title: "Opening a connection with TLS takes long.",
+        field: &["F22"],
+        params: &[ms("how long it takes more than it must", "16000")],
+        ..QMT
+    },
+    QuirkRow {
+        name: "active_pdp_error",
+        title: "AT+QIACT is answered with ERROR where the context is active already.",
+        field: &["F21"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "msgid_restarts",
+        title: "AT+QMTSUB with a packet identifier other than 0 restarts the module.",
+        field: &["F21"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "recv_length_refused",
+        title: "AT+QMTCFG=\"recv/mode\" with a field for the length is answered with ERROR.",
+        field: &["F21"],
+        ..QMT
+    },
+    // Forms of AT+QMT… in the field.
+    QuirkRow {
+        name: "recv_unquoted",
+        title: "The payload of +QMTRECV stands without quotation marks.",
+        field: &["F10"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "recv_with_length",
+        title: "+QMTRECV has the length of the payload, whatever the settings say.",
+        field: &["F10"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "recv_without_length",
+        title: "+QMTRECV has no length, whatever the settings say.",
+        field: &["F10"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "recv_payload_below",
+        title: "+QMTRECV ends with the length of the payload, which stands on the next line.",
+        field: &["F10"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "recv_index_only",
+        title: "Messages are stored, whatever the settings say, and +QMTRECV says only where.",
+        field: &["F10"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "recv_hex",
+        title: "Each client starts with hexadecimal output on; AT+QMTCFG=\"dataformat\" says so.",
+        field: &["F10"],
+        params: &[
+            ParamRow {
+                name: "case",
+                title: "of the digits",
+                kind: ParamKind::Choice(&["upper", "lower"]),
+                default: Some("upper"),
+            },
+            ParamRow {
+                name: "length",
+                title: "what the length counts",
+                kind: ParamKind::Choice(&["bytes", "digits"]),
+                default: Some("bytes"),
+            },
+        ],
+        ..QMT
+    },
+    QuirkRow {
+        name: "no_blank_after_colon",
+        title: "No blank stands behind the colon of a line of MQTT.",
+        field: &["F10"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "text_ends_at_nul",
+        title: "+QMTRECV shows a payload up to its first NUL, though its length is right.",
+        field: &["F11"],
+        ..QMT
+    },
+    QuirkRow {
+        name: "quote_missing",
+        title: "The quotation mark behind the payload of +QMTRECV is missing.",
+        field: &["F11"],
+        params: &[FROM],
+        ..QMT
+    },
+    QuirkRow {
+        name: "line_end_missing",
+        title: "The line end of +QMTRECV is missing.",
+        field: &["F11"],
+        params: &[FROM],
+        ..QMT
+    },
+    QuirkRow {
+        name: "conn_two_fields",
+        title: "+QMTCONN has two fields and no answer of the broker: 0 where it accepts, 2 where it refuses.",
+        field: &["F12"],
+        params: &[ParamRow {
+            name: "when",
+            title: "of which CONNECT",
+            kind: ParamKind::Choice(&["success", "failure", "both"]),
+            default: Some("both"),
+        }],
+        ..QMT
+    },
+    QuirkRow { name: "pub_name", title: "The result of AT+QMTPUBEX is called +QMTPUB.", field: &["F13"], ..QMT },
+    QuirkRow {
+        name: "inline_publish",
+        title: "A publish may have its payload in the command line, up to the last quotation mark, instead of a length.",
+        field: &["F13"],
+        params: &[ParamRow {
+            name: "numbers",
+            title: "what a number without quotation marks behind the topic is",
+            kind: ParamKind::Choice(&["length", "payload"]),
+            default: Some("length"),
+        }],
+        ..QMT
+    },
 ];

@@ -225,6 +225,10 @@ fn activate(device: &mut Device, service: &mut dyn Service, call: &Matched<'_>) 
     // Without a number all the defined ones are meant (TS 27.007 §10.1.10).
     let wanted = if wanted.is_empty() { device.radio.contexts.keys().copied().collect() } else { wanted };
     for context in wanted {
+        let is_done = call.command_name == "AT+QIACT" && device.radio.is_active(context);
+        if is_done && device.quirks.has("active_pdp_error") {
+            return Answer::Refused(Refusal::State);
+        }
         if turns_on && !device.activate(context) {
             return Answer::Refused(Refusal::NoNetwork);
         }
