@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from modemrig.errors import RequestFailed as RequestFailed
     from modemrig.errors import Unsupported as Unsupported
     from modemrig.events import AttachStep as AttachStep
-    from modemrig.events import Counters as Counters
     from modemrig.events import Event as Event
     from modemrig.events import FileEntry as FileEntry
     from modemrig.events import Identity as Identity
@@ -67,6 +66,7 @@ if TYPE_CHECKING:
     from modemrig.events import PortInfo as PortInfo
     from modemrig.events import PortReport as PortReport
     from modemrig.events import Reply as Reply
+    from modemrig.events import Statistics as Statistics
     from modemrig.events import Tls as Tls
     from modemrig.events import TranscriptEntry as TranscriptEntry
     from modemrig.events import Will as Will
@@ -115,7 +115,6 @@ _HOME = {
     ),
     "events": (
         "AttachStep",
-        "Counters",
         "Event",
         "FileEntry",
         "Identity",
@@ -124,6 +123,7 @@ _HOME = {
         "PortInfo",
         "PortReport",
         "Reply",
+        "Statistics",
         "Tls",
         "TranscriptEntry",
         "Will",

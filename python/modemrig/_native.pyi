@@ -17,7 +17,7 @@ Nothing here is public but ``Message`` and ``__version__``; the modules beside t
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, Literal, TypedDict, final
 
 from modemrig.errors import ModemrigError
 
@@ -54,6 +54,36 @@ __version__: str
 _Identity = tuple[str, str, str, str, str]
 _Late = tuple[str, str, int | None, int | None, int, tuple[int, ...], float]
 _Kind = Literal["at", "nmea", "diagnostic", "unknown", "silent"]
+
+class _Statistics(TypedDict):
+    bytes_sent: int
+    """Bytes written."""
+    bytes_received: int
+    """Bytes read."""
+    commands: int
+    """Command lines sent; the queries that bring the port back in step do not count."""
+    messages: int
+    """Messages received from brokers."""
+    messages_dropped: int
+    """Messages dropped because nobody took them: the oldest go when a client's queue is full."""
+    events_dropped: int
+    """Events dropped because an iterator did not take them."""
+    stale: int
+    """Results that came for a request nobody waited for any more, or came twice."""
+    surplus: int
+    """Final results (``OK``, ``ERROR``) that belong to no command."""
+    ignored: int
+    """Lines that meant nothing: noise of a boot loader, a stray prompt, the end of a line that was damaged."""
+    damaged: int
+    """Results and messages that could not be recovered from their line."""
+    overflowed: int
+    """Lines given up because they had no end within 64 KiB."""
+    timeouts: int
+    """Commands that got no answer, and requests that got no result, in time."""
+    resynchronised: int
+    """Times it was established anew whose line is whose, after a time-out or a missing ``OK``."""
+    restarts: int
+    """Restarts of the module, and times it switched itself off."""
 
 @final
 class Message:
@@ -183,7 +213,9 @@ class Modem:
     def events(self, timeout_s: float | None = None) -> Events:
         """Subscribes at once; a bounded queue collects from now on."""
 
-    def counters(self) -> dict[str, int]: ...
+    def statistics(self) -> _Statistics:
+        """Counts since the port was opened; each only grows. The fields are explained in ``events.Statistics``."""
+
     def setting_names(self) -> dict[str, list[str]]: ...
     def close_gracefully(self, timeout_s: float | None = None) -> None:
         """Waits. Gives back what was taken, then closes."""

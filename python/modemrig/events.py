@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttachStep",
-    "Counters",
     "Event",
     "FileEntry",
     "Identity",
@@ -28,6 +27,7 @@ __all__ = [
     "PortInfo",
     "PortReport",
     "Reply",
+    "Statistics",
     "Tls",
     "TranscriptEntry",
     "Will",
@@ -229,33 +229,37 @@ class TranscriptEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Counters:
-    """What happened on a port since it was opened."""
+class Statistics:
+    """What happened on a port since it was opened. Everything only counts up; a new port begins at zero."""
 
     bytes_sent: int = 0
     """Bytes written."""
     bytes_received: int = 0
     """Bytes read."""
     commands: int = 0
-    """Command lines sent."""
+    """Command lines sent; the queries that bring the port back in step do not count."""
     messages: int = 0
     """Messages received from brokers."""
     messages_dropped: int = 0
-    """Messages dropped because nobody took them."""
+    """Messages dropped because nobody took them: the oldest go when a client's queue is full."""
     events_dropped: int = 0
     """Events dropped because an iterator did not take them."""
     stale: int = 0
-    """Late results nobody waited for any more."""
+    """Results that came for a request nobody waited for any more, or came twice."""
+    surplus: int = 0
+    """Final results (``OK``, ``ERROR``) that belong to no command."""
     ignored: int = 0
-    """Lines that meant nothing."""
+    """Lines that meant nothing: noise of a boot loader, a stray prompt, the end of a line that was damaged."""
     damaged: int = 0
-    """Lines that could not be recovered."""
+    """Results and messages that could not be recovered from their line."""
+    overflowed: int = 0
+    """Lines given up because they had no end within 64 KiB."""
     timeouts: int = 0
-    """Commands that got no answer in time."""
+    """Commands that got no answer, and requests that got no result, in time."""
     resynchronised: int = 0
-    """Times it was established anew whose line is whose."""
+    """Times it was established anew whose line is whose, after a time-out or a missing ``OK``."""
     restarts: int = 0
-    """Restarts of the module."""
+    """Restarts of the module, and times it switched itself off."""
 
 
 @dataclass(frozen=True, slots=True)

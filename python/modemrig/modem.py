@@ -17,13 +17,13 @@ from modemrig.client import Client
 from modemrig.errors import BadValue, ModemrigError
 from modemrig.events import (
     AttachStep,
-    Counters,
     Event,
     FileEntry,
     Identity,
     PortInfo,
     PortReport,
     Reply,
+    Statistics,
     TranscriptEntry,
 )
 
@@ -287,9 +287,9 @@ class Modem:
         return self._native.setting_names()
 
     @property
-    def counters(self) -> Counters:
-        """What happened since the port was opened."""
-        return Counters(**self._native.counters())
+    def statistics(self) -> Statistics:
+        """What happened on the port since it was opened; what was dropped, stale, damaged or resynchronised is counted."""
+        return Statistics(**self._native.statistics())
 
     @property
     def closed(self) -> bool:

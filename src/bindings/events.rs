@@ -343,6 +343,10 @@ fn fields<'py>(py: Python<'py>, event: &Event) -> PyResult<(&'static str, Bound<
             fields.set_item("bytes", PyBytes::new(py, bytes))?;
             "ignored"
         }
+        Event::Overflowed(bytes) => {
+            fields.set_item("bytes", PyBytes::new(py, bytes))?;
+            "overflowed"
+        }
         Event::Damaged { name, client, bytes } => {
             fields.set_item("cmd", name)?;
             set_present(&fields, "client", *client)?;

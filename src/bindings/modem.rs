@@ -188,22 +188,24 @@ impl NativeModem {
         Events::new(py.detach(|| self.modem.subscribe()), timeout_s)
     }
 
-    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counters = py.detach(|| self.modem.counters());
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let statistics = py.detach(|| self.modem.statistics());
         let result = PyDict::new(py);
         for (name, count) in [
-            ("bytes_sent", counters.bytes_sent),
-            ("bytes_received", counters.bytes_received),
-            ("commands", counters.commands),
-            ("messages", counters.messages),
-            ("messages_dropped", counters.messages_dropped),
-            ("events_dropped", counters.events_dropped),
-            ("stale", counters.stale),
-            ("ignored", counters.ignored),
-            ("damaged", counters.damaged),
-            ("timeouts", counters.timeouts),
-            ("resynchronised", counters.resynchronised),
-            ("restarts", counters.restarts),
+            ("bytes_sent", statistics.bytes_sent),
+            ("bytes_received", statistics.bytes_received),
+            ("commands", statistics.commands),
+            ("messages", statistics.messages),
+            ("messages_dropped", statistics.messages_dropped),
+            ("events_dropped", statistics.events_dropped),
+            ("stale", statistics.stale),
+            ("surplus", statistics.surplus),
+            ("ignored", statistics.ignored),
+            ("damaged", statistics.damaged),
+            ("overflowed", statistics.overflowed),
+            ("timeouts", statistics.timeouts),
+            ("resynchronised", statistics.resynchronised),
+            ("restarts", statistics.restarts),
         ] {
             result.set_item(name, count)?;
         }

@@ -12,13 +12,24 @@ use crate::engine::port::Port;
 use crate::engine::verdict;
 use crate::proto::Op;
 
+/// Why a client lost its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The connection ended.
+    Connection,
+    /// The bearer ended: SIMCom's service with it (`+CMQTTNONET`).
+    Bearer,
+    /// The module restarted.
+    Restart,
+}
+
 /// A change of a client's state.
 pub enum Change {
     Ended { client: u8, op: Op, outcome: Outcome },
     Refused { client: u8 },
     Freed { client: u8, msgid: u16 },
     Stored { client: u8 },
-    Lost { client: u8, code: Option<i32>, reported: String, by_restart: bool },
+    Lost { client: u8, code: Option<i32>, reported: String, cause: Cause },
 }
 
 impl Port {
@@ -58,7 +69,7 @@ impl Port {
                 slot.stored.store(true, Ordering::Release);
                 slot.messages.wake();
             }
-            Change::Lost { client, code, reported, by_restart } => {
+            Change::Lost { client, code, reported, cause } => {
                 let Some(slot) = self.clients.get(usize::from(client)) else { return };
                 let row = code.and_then(|code| verdict::loss_row(self.dialect.get().copied(), &reported, code));
                 let loss = ConnectionLost {
@@ -71,15 +82,22 @@ impl Port {
                 };
                 let mut facts = slot.facts.lock();
                 let news = facts.state.can_lose();
-                facts.state = if by_restart { ClientState::Closed } else { ClientState::after_loss(family) };
+                facts.state =
+                    if cause == Cause::Restart { ClientState::Closed } else { ClientState::after_loss(family) };
+                if cause == Cause::Bearer && family == Family::Cmqtt {
+                    facts.state = ClientState::Closed;
+                    facts.ours = false;
+                    facts.acquired = false;
+                }
                 facts.before = facts.state;
                 facts.window.clear();
-                if by_restart {
+                if cause == Cause::Restart {
                     // Nothing of ours is left on it: settings are not kept over power-down.
                     facts.ours = false;
                     facts.acquired = false;
                     facts.found.clear();
                     facts.known.clear();
+                    facts.unknown.clear();
                 }
                 if news {
                     facts.lost = Some(loss.clone());

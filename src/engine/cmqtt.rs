@@ -227,7 +227,7 @@ impl Client {
     }
 
     /// Sends an order that ends with its final result; a failure is the error.
-    fn accepted(&self, order: Order, until: &Until<'_>) -> Result<(), Error> {
+    pub(crate) fn accepted(&self, order: Order, until: &Until<'_>) -> Result<(), Error> {
         let exchange = self.port().execute(order, until, Goal::Complete)?;
         self.port().verdict(&exchange).map_or(Ok(()), Err)
     }
@@ -301,17 +301,30 @@ impl Client {
 
     /// The family has no window: the next publish waits for the result of the last.
     fn await_last_publish(&self, until: &Until<'_>) -> Result<(), Error> {
-        let Some(last) = self.slot().facts.lock().publishing.take() else { return Ok(()) };
-        self.port().wait(until, |now| match last.progress(now) {
+        let Some(last) = self.slot().facts.lock().publishing.clone() else { return Ok(()) };
+        let port = self.port();
+        let ended = port.wait(until, |now| match last.progress(now) {
             Progress::Complete => Step::Done(()),
             Progress::Accepted => Step::NotYet(last.record().aftermath()),
             Progress::Pending(again) => Step::NotYet(again),
         })?;
+        if ended.is_none() && !port.give_up_overdue(self.index, port.patience("AT+CMQTTPUB", Some(self.index))) {
+            // Its result has no identifier: it would be taken for that of the next one.
+            let error = Error::new(Kind::NoAnswer, "the last message was not acknowledged")
+                .awaiting("the result of the publish before", until.waited(clock::now()))
+                .with_remedy("look at the receipt of the earlier message");
+            return Err(port.explain(error));
+        }
+        self.slot().facts.lock().publishing = None;
         Ok(())
     }
 
     /// Tries again while the module says that the client is busy.
-    fn when_not_busy(&self, until: &Until<'_>, mut attempt: impl FnMut() -> Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn when_not_busy(
+        &self,
+        until: &Until<'_>,
+        mut attempt: impl FnMut() -> Result<(), Error>,
+    ) -> Result<(), Error> {
         loop {
             match attempt() {
                 Err(error) if error.code == Some(BUSY) && !until.expired(clock::now()) => {
@@ -321,43 +334,6 @@ impl Client {
                 other => return other,
             }
         }
-    }
-
-    pub(crate) fn cmqtt_disconnect(&self, wait: Wait<'_>) -> Result<(), Error> {
-        let until = self.until("AT+CMQTTDISC", wait);
-        let order = self.order("AT+CMQTTDISC", "write", &[], None)?;
-        self.ended(order, &until)
-    }
-
-    fn release(&self, until: &Until<'_>) -> Result<(), Error> {
-        let order = self.order("AT+CMQTTREL", "write", &[], None)?;
-        self.when_not_busy(until, || self.accepted(order.clone(), until))?;
-        self.slot().facts.lock().acquired = false;
-        Ok(())
-    }
-
-    pub(crate) fn cmqtt_close(&self, wait: Wait<'_>) -> Result<(), Error> {
-        let until = self.until("AT+CMQTTSTOP", wait);
-        let (state, acquired, ours) = {
-            let facts = self.slot().facts.lock();
-            (facts.state, facts.acquired, facts.ours)
-        };
-        if matches!(state, ClientState::Connected | ClientState::Connecting) {
-            self.cmqtt_disconnect(wait)?;
-        }
-        if acquired {
-            self.release(&until)?;
-        }
-        if ours {
-            let order = Order::raw("AT+CMQTTSTOP", None, crate::dialect::grammar::any())?;
-            self.ended(order, &until)?;
-        }
-        let mut facts = self.slot().facts.lock();
-        facts.ours = false;
-        facts.state = ClientState::Closed;
-        facts.before = ClientState::Closed;
-        facts.found.clear();
-        Ok(())
     }
 }
 

@@ -10,6 +10,8 @@ use crate::engine::exchange::Progress;
 use crate::engine::identity;
 use crate::engine::port::Port;
 use crate::engine::port::count;
+use crate::engine::resync::Footing;
+use crate::engine::resync::name_of;
 use crate::engine::turn::OurTurn;
 use crate::engine::wait::Until;
 use crate::error::Error;
@@ -59,12 +61,14 @@ impl Port {
                 .awaiting("the end of the commands before it", until.waited(clock::now()));
             return Err(self.explain(error));
         };
+        self.settle(until)?;
         self.resynchronise(until)?;
         self.revive(until)?;
         Ok(turn)
     }
 
-    /// A module that restarted is told again how to speak; the one who has the turn does it.
+    /// A module that restarted, or was found to speak otherwise than it was told, is told again how to speak; the one who
+    /// has the turn does it.
     fn revive(&self, until: &Until<'_>) -> Result<(), Error> {
         loop {
             if !self.protocol.lock().revive || !self.is_introduced() {
@@ -72,15 +76,14 @@ impl Port {
             }
             let now = clock::now();
             let try_until = until.cut(now + BOOTING);
-            match self.execute_in_turn(identity::first_words(), &try_until) {
-                Ok(exchange) => {
+            match identity::tell_how_to_speak(self, &try_until) {
+                // It may have restarted again meanwhile: then the answer did not come.
+                Ok(exchange) if exchange.record().final_result.is_none() => {}
+                Ok(_) => {
                     let mut protocol = self.protocol.lock();
-                    // It may have restarted again meanwhile: then the answer did not come.
-                    if exchange.record().final_result.is_some() {
-                        protocol.revive = false;
-                        protocol.te.settings_mut().echo = false;
-                        return Ok(());
-                    }
+                    protocol.revive = false;
+                    protocol.told += 1;
+                    return Ok(());
                 }
                 Err(error) if error.kind == Kind::NoAnswer && !until.expired(clock::now()) => {
                     self.resynchronise(until)?
@@ -155,6 +158,7 @@ impl Port {
         let mut bytes = Vec::new();
         {
             let mut protocol = self.protocol.lock();
+            protocol.forget_lost(now);
             let sent = protocol.te.send(Request { line, input, awaits: awaited }, now);
             sent.map_err(|error| Error::new(Kind::BadValue, format!("{} cannot be sent: {error}", exchange.shown)))?;
             exchange.record().sent = Some(now);
@@ -168,12 +172,13 @@ impl Port {
         self.transmit(&bytes, now)
     }
 
-    /// A request whose own result came without `OK` is complete (FIELD F1).
+    /// A request whose own result came without `OK` is complete (FIELD F1); `OK` may be yet to come.
     fn close_without_final(&self, exchange: &Arc<Exchange>) {
         let mut protocol = self.protocol.lock();
         if protocol.command.as_ref().is_some_and(|command| Arc::ptr_eq(command, exchange)) {
             protocol.command = None;
             protocol.te.finish_by_result();
+            protocol.footing = Footing::Doubtful { name: name_of(&exchange.shown).to_owned() };
         }
     }
 

@@ -102,6 +102,12 @@ impl Exchange {
         matches!(&self.record.lock().final_result, Some((result, _)) if *result != FinalResult::Ok)
     }
 
+    /// Whether the loss of its client ended it, and no result came with the loss.
+    pub fn is_lost(&self, now: Instant) -> bool {
+        let record = self.record.lock();
+        record.result.is_none() && record.aftermath().is_some_and(|end| end <= now)
+    }
+
     /// How far it has come.
     pub fn progress(&self, now: Instant) -> Progress {
         self.record.lock().progress(self.op.is_some(), now)

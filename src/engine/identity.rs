@@ -14,7 +14,6 @@ use crate::engine::port::Port;
 use crate::engine::wait::Until;
 use crate::error::Error;
 use crate::error::Kind;
-use crate::proto::FinalResult;
 use std::sync::Arc;
 
 /// How long opening may take where the caller gives no time.
@@ -22,6 +21,10 @@ pub const OPENING: Duration = Duration::from_secs(5);
 
 /// How long one try at a first answer waits: modules drop what comes while they are busy or asleep.
 const FIRST_TRY: Duration = Duration::from_millis(400);
+
+/// What a module is told first.
+pub const FIRST_WORDS: &str = "ATE0Q0V1";
+const WORDS_ONE_BY_ONE: [&str; 3] = ["ATE0", "ATQ0", "ATV1"];
 
 /// Who was met.
 pub struct Met {
@@ -78,20 +81,15 @@ fn known_dialect(id: &str) -> Result<&'static Dialect, Error> {
     })
 }
 
-/// Echo off, final results on and in words. Tried again until the module answers; says whether it echoed.
+/// Tells the module how to speak. Tried again until it answers; says whether it echoed.
 fn first_word(port: &Port, until: &Until<'_>) -> Result<bool, Error> {
     let mut echoed = false;
     loop {
         let try_until = until.cut(clock::now() + FIRST_TRY);
-        let word = first_words();
-        match port.execute(word, &try_until, Goal::Accepted) {
+        let told = port.begin(FIRST_WORDS, &try_until).and_then(|_turn| tell_how_to_speak(port, &try_until));
+        match told {
             Ok(exchange) => {
                 echoed |= exchange.record().echoed;
-                if exchange.record().final_result.as_ref().is_some_and(|(result, _)| *result != FinalResult::Ok) {
-                    // A module that does not take them together.
-                    let _ = port.execute(plain("ATE0"), &until.cut(clock::now() + FIRST_TRY), Goal::Accepted)?;
-                }
-                port.protocol.lock().te.settings_mut().echo = false;
                 return Ok(echoed);
             }
             Err(error) if error.kind != Kind::NoAnswer => return Err(error),
@@ -102,7 +100,7 @@ fn first_word(port: &Port, until: &Until<'_>) -> Result<bool, Error> {
 }
 
 fn silent(port: &Port, until: &Until<'_>) -> Error {
-    let heard = port.counters().bytes_received;
+    let heard = port.statistics().bytes_received;
     let error = if heard == 0 {
         Error::new(Kind::NoAnswer, format!("{}: the module does not answer AT", port.name)).with_remedy(
             "check power and speed (baud); a module has several interfaces, `modemrig identify PORT` tells them apart",
@@ -122,9 +120,22 @@ fn ask(port: &Port, line: &str, until: &Until<'_>) -> Result<Vec<String>, Error>
     Ok(lines)
 }
 
-/// Echo off, final results on and in words.
-pub fn first_words() -> Order {
-    plain("ATE0Q0V1")
+/// Echo off, final results on and in words: in one line, or one by one where the module does not take them together. Works
+/// in whatever mode the module is: quiet, it answers from here on; in figures, it may answer this once more in figures. The
+/// caller has the turn.
+pub fn tell_how_to_speak(port: &Port, until: &Until<'_>) -> Result<Arc<Exchange>, Error> {
+    let exchange = port.execute_in_turn(plain(FIRST_WORDS), until)?;
+    if exchange.was_refused() {
+        for word in WORDS_ONE_BY_ONE {
+            port.execute_in_turn(plain(word), until)?;
+        }
+    }
+    let mut protocol = port.protocol.lock();
+    let settings = protocol.te.settings_mut();
+    settings.echo = false;
+    settings.verbose = true;
+    drop(protocol);
+    Ok(exchange)
 }
 
 /// A command line without payload, late result or secret.

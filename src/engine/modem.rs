@@ -13,9 +13,9 @@ use crate::engine::commands::Order;
 use crate::engine::dial;
 use crate::engine::identity;
 use crate::engine::messages::Subscription;
-use crate::engine::options::Counters;
 use crate::engine::options::Identity;
 use crate::engine::options::OpenOptions;
+use crate::engine::options::Statistics;
 use crate::engine::orders;
 use crate::engine::port::Port;
 use crate::engine::reader::OpenPort;
@@ -174,8 +174,8 @@ impl Modem {
     }
 
     /// What happened since the port was opened.
-    pub fn counters(&self) -> Counters {
-        self.shared().counters()
+    pub fn statistics(&self) -> Statistics {
+        self.shared().statistics()
     }
 
     /// Closes the port at once: every waiter wakes with [`Kind::PortClosed`]. Idempotent.

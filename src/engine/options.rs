@@ -86,29 +86,33 @@ pub struct PortEntry {
 
 /// What happened on a port since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct Statistics {
     /// Bytes written.
     pub bytes_sent: u64,
     /// Bytes read.
     pub bytes_received: u64,
-    /// Command lines sent.
+    /// Command lines sent; the queries that bring the port back in step do not count.
     pub commands: u64,
     /// Messages received from brokers.
     pub messages: u64,
-    /// Messages dropped because nobody took them.
+    /// Messages dropped because nobody took them: the oldest go when a client's queue is full.
     pub messages_dropped: u64,
     /// Events dropped because a subscriber did not take them.
     pub events_dropped: u64,
-    /// Late results nobody waited for.
+    /// Results that came for a request nobody waited for any more, or came twice (FIELD F5).
     pub stale: u64,
-    /// Lines that meant nothing.
+    /// Final results (`OK`, `ERROR`) that belong to no command (FIELD F5).
+    pub surplus: u64,
+    /// Lines that meant nothing here: noise of a boot loader, a stray prompt, the end of a line that was damaged.
     pub ignored: u64,
-    /// Lines that could not be recovered.
+    /// Results and messages that could not be recovered from their line (FIELD F10, F11).
     pub damaged: u64,
-    /// Commands that got no answer in time.
+    /// Lines given up because they had no end within 64 KiB.
+    pub overflowed: u64,
+    /// Commands that got no answer, and requests that got no result, in time.
     pub timeouts: u64,
-    /// Times it was established anew whose line is whose.
+    /// Times it was established anew whose line is whose, after a time-out or a missing `OK` (FIELD F1).
     pub resynchronised: u64,
-    /// Restarts of the module.
+    /// Restarts of the module, and times it switched itself off (FIELD F7).
     pub restarts: u64,
 }

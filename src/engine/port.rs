@@ -20,8 +20,8 @@ use crate::engine::lock::Lock;
 use crate::engine::lock::Rank;
 use crate::engine::messages::Queue;
 use crate::engine::messages::TimedEvent;
-use crate::engine::options::Counters;
 use crate::engine::options::OpenOptions;
+use crate::engine::options::Statistics;
 use crate::engine::readiness::Interest;
 use crate::engine::readiness::Readiness;
 use crate::engine::router::Protocol;
@@ -92,10 +92,14 @@ pub struct Counts {
     pub events_dropped: AtomicU64,
     /// Stale results.
     pub stale: AtomicU64,
+    /// Surplus final results.
+    pub surplus: AtomicU64,
     /// Ignored lines.
     pub ignored: AtomicU64,
     /// Damaged lines.
     pub damaged: AtomicU64,
+    /// Lines without an end.
+    pub overflowed: AtomicU64,
     /// Commands without an answer.
     pub timeouts: AtomicU64,
     /// Resynchronisations.
@@ -265,10 +269,10 @@ impl Port {
     }
 
     /// What happened so far.
-    pub fn counters(&self) -> Counters {
+    pub fn statistics(&self) -> Statistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counts = &self.counts;
-        Counters {
+        Statistics {
             bytes_sent: read(&counts.bytes_sent),
             bytes_received: read(&counts.bytes_received),
             commands: read(&counts.commands),
@@ -276,8 +280,10 @@ impl Port {
             messages_dropped: read(&counts.messages_dropped),
             events_dropped: read(&counts.events_dropped),
             stale: read(&counts.stale),
+            surplus: read(&counts.surplus),
             ignored: read(&counts.ignored),
             damaged: read(&counts.damaged),
+            overflowed: read(&counts.overflowed),
             timeouts: read(&counts.timeouts),
             resynchronised: read(&counts.resynchronised),
             restarts: read(&counts.restarts),

@@ -28,6 +28,10 @@ const OCCUPIED: i64 = 2;
 /// How long a close is waited for where some firmware sends no result any more: after a disconnection (FIELD F18).
 const CLOSE_AFTER_DISCONNECT: Duration = Duration::from_secs(3);
 
+/// How long the result of closing what a program before us left is waited for, and how often it is tried (FIELD F17).
+const CLOSE_LEFT_OVER: Duration = Duration::from_secs(10);
+const TRIES_LEFT_OVER: usize = 3;
+
 impl Client {
     pub(crate) fn qmt_open(&self, host: &str, port: u16, tls: Option<u8>, wait: Wait<'_>) -> Result<(), Error> {
         let until = self.until("AT+QMTOPEN", wait);
@@ -35,19 +39,33 @@ impl Client {
         self.choose_tls(tls, &until)?;
         self.ask_for_lengths(&until)?;
         self.learn_formats(&until)?;
-        let opened = self.late(order.clone(), &until);
-        let stale = matches!(&opened, Err(error) if error.code == Some(OCCUPIED)) && !self.slot().facts.lock().ours;
-        let outcome = if stale {
+        let mut opened = self.late(order.clone(), &until);
+        for _ in 0..TRIES_LEFT_OVER {
+            let stale = matches!(&opened, Err(error) if error.code == Some(OCCUPIED)) && !self.slot().facts.lock().ours;
+            if !stale || until.expired(clock::now()) {
+                break;
+            }
             // A program before us left it open: the module keeps its clients when only the host restarts (FIELD F17).
             log::info!(target: "modemrig::engine", "{}: client {} was still open; closing it first", self.port().name, self.index);
-            self.qmt_close_now(&until)?;
-            self.late(order, &until)
-        } else {
-            opened
-        };
-        outcome?;
+            self.close_left_over(&until)?;
+            opened = self.late(order.clone(), &until);
+        }
+        opened?;
         self.slot().facts.lock().ours = true;
         Ok(())
+    }
+
+    /// Closes what another program left, and waits for the result: a client opened too early is still occupied. Whether
+    /// it worked is seen when it is opened again.
+    fn close_left_over(&self, until: &Until<'_>) -> Result<(), Error> {
+        let order = self.order("AT+QMTCLOSE", "write", &[], None)?;
+        match self.ended(order, &until.cut(clock::now() + CLOSE_LEFT_OVER)) {
+            Err(error) if matches!(error.kind, Kind::CommandRefused | Kind::RequestFailed | Kind::NoAnswer) => {
+                log::info!(target: "modemrig::engine", "{}: closing client {}: {error}", self.port().name, self.index);
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// TLS or not is a setting of the client; it is written only when it must change.
@@ -73,12 +91,23 @@ impl Client {
         let has_lengths = self.dialect().variant_for("AT+QMTCFG", "recv/mode").is_some();
         // Written before, by the caller or here.
         let chosen = self.slot().facts.lock().found.contains_key("recv/mode");
-        if !has_lengths || chosen {
+        if !has_lengths || chosen || self.is_unknown("recv/mode") {
             return Ok(());
         }
-        match self.write_setting("recv/mode", &[Value::Int(0), Value::Int(1)], until) {
+        self.unless_unknown("recv/mode", self.write_setting("recv/mode", &[Value::Int(0), Value::Int(1)], until))
+    }
+
+    /// The module refused this setting before: firmware older than the document.
+    fn is_unknown(&self, key: &str) -> bool {
+        self.slot().facts.lock().unknown.iter().any(|unknown| unknown == key)
+    }
+
+    /// A setting that the module refuses is done without, and not asked for again.
+    fn unless_unknown(&self, key: &str, done: Result<(), Error>) -> Result<(), Error> {
+        match done {
             Err(error) if error.kind == Kind::CommandRefused => {
-                log::info!(target: "modemrig::engine", "{}: no lengths in messages: {error}", self.port().name);
+                log::info!(target: "modemrig::engine", "{}: no {key}: {error}", self.port().name);
+                self.slot().facts.lock().unknown.push(key.to_owned());
                 Ok(())
             }
             other => other,
@@ -104,14 +133,8 @@ impl Client {
     /// A program before us may have left payloads in hexadecimal or their echo on: settings last until power-down.
     fn learn_formats(&self, until: &Until<'_>) -> Result<(), Error> {
         for (key, param) in [("dataformat", "recv_mode"), ("view/mode", "view_mode")] {
-            if self.dialect().variant_for("AT+QMTCFG", key).is_none() {
-                continue;
-            }
-            match self.known_or_read(key, param, until) {
-                Err(error) if error.kind == Kind::CommandRefused => {
-                    log::info!(target: "modemrig::engine", "{}: no {key}: {error}", self.port().name);
-                }
-                other => drop(other?),
+            if self.dialect().variant_for("AT+QMTCFG", key).is_some() && !self.is_unknown(key) {
+                self.unless_unknown(key, self.known_or_read(key, param, until).map(|_| ()))?;
             }
         }
         Ok(())
@@ -174,15 +197,17 @@ impl Client {
 
     fn qmt_close_now(&self, until: &Until<'_>) -> Result<(), Error> {
         let order = self.order("AT+QMTCLOSE", "write", &[], None)?;
-        let before = self.state();
-        let until = match before {
-            ClientState::Disconnected => until.cut(clock::now() + CLOSE_AFTER_DISCONNECT),
-            _ => *until,
+        let (before, ours) = {
+            let facts = self.slot().facts.lock();
+            (facts.state, facts.ours)
         };
+        // Its connection is over: disconnected, or lost.
+        let over = before == ClientState::Disconnected || before == ClientState::Closed && ours;
+        let until = if over { until.cut(clock::now() + CLOSE_AFTER_DISCONNECT) } else { *until };
         let closed = match self.ended(order, &until) {
             // Nothing was open, or the firmware freed the client with the disconnection (FIELD F18).
             Err(error) if error.kind == Kind::CommandRefused && !before.is_up() => Ok(()),
-            Err(error) if error.kind == Kind::NoAnswer && before == ClientState::Disconnected => Ok(()),
+            Err(error) if error.kind == Kind::NoAnswer && over => Ok(()),
             other => other,
         };
         if closed.is_ok() {

@@ -3,11 +3,17 @@
 //! A query with an answer of its own name is sent; everything before that answer belongs to the past. A module that asked
 //! for a payload may still wait for bytes, and then every byte of a query would become payload: it is left alone until a
 //! final result or a restart shows that it does not (decision 32).
+//!
+//! Two lesser doubts: a request that its own result completed may have an `OK` yet to come (FIELD F1), so one query is
+//! asked, and no harm done if nothing answers it; and behind a failure another `OK` may follow at once (FIELD F5), so the
+//! line is listened to for a moment.
 
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::engine::baton::Step;
 use crate::engine::clock;
+use crate::engine::identity::FIRST_WORDS;
 use crate::engine::port::Port;
 use crate::engine::port::count;
 use crate::engine::wait::Until;
@@ -20,6 +26,9 @@ use crate::proto::TeSession;
 /// How long the answer to one query is awaited before another is asked: modules drop what comes while they are busy.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a surplus final result may come behind a failure.
+pub const SETTLING: Duration = Duration::from_millis(30);
+
 /// Queries every module answers with a line of the same name. The one that was given up is not asked.
 const QUERIES: [&str; 4] = ["+CMEE", "+CGATT", "+CREG", "+CFUN"];
 
@@ -28,6 +37,11 @@ const QUERIES: [&str; 4] = ["+CMEE", "+CGATT", "+CREG", "+CFUN"];
 pub enum Footing {
     /// It is.
     Sure,
+    /// This command was completed by its own result: its final result may be yet to come.
+    Doubtful {
+        /// Its name.
+        name: String,
+    },
     /// A command was given up.
     Lost {
         /// Its name.
@@ -41,8 +55,10 @@ pub enum Footing {
         marker: &'static str,
         /// The answer came.
         answered: bool,
-        /// Name of the command that was given up.
+        /// Name of the command that was given up, or may have a final result to come.
         name: String,
+        /// It was given up; otherwise there was a doubt only.
+        given_up: bool,
     },
 }
 
@@ -63,7 +79,7 @@ impl Footing {
         match self {
             Footing::Lost { counting, .. } => *counting = true,
             Footing::Asking { name, .. } => *self = Footing::Lost { name: std::mem::take(name), counting: true },
-            Footing::Sure => {}
+            Footing::Sure | Footing::Doubtful { .. } => {}
         }
     }
 
@@ -80,6 +96,11 @@ impl Footing {
     pub fn final_seen(&mut self) -> Worth {
         match self {
             Footing::Sure => Worth::Command,
+            // It was what might be yet to come.
+            Footing::Doubtful { .. } => {
+                *self = Footing::Sure;
+                Worth::Past
+            }
             Footing::Asking { answered: true, .. } => {
                 *self = Footing::Sure;
                 Worth::InStep
@@ -127,17 +148,27 @@ impl Port {
         loop {
             let now = clock::now();
             let footing = self.protocol.lock().footing.clone();
-            let (name, counting) = match footing {
+            let (name, counting, given_up) = match footing {
                 Footing::Sure => return Ok(()),
-                Footing::Lost { name, counting } => (name, counting),
-                Footing::Asking { name, .. } => (name, false),
+                Footing::Doubtful { name } => (name, false, false),
+                Footing::Lost { name, counting } => (name, counting, true),
+                Footing::Asking { given_up: false, .. } if tried > 0 => {
+                    // A module without this query has no more to say.
+                    self.believe();
+                    return Ok(());
+                }
+                Footing::Asking { name, given_up, .. } => (name, false, given_up),
             };
             if until.expired(now) {
                 return Err(self.out_of_step(&name, counting, until));
             }
+            if given_up && tried == 1 {
+                // It may have lost that setting as well: a quiet module gives no final result.
+                self.speak_up(until)?;
+            }
             let patience = if counting { None } else { Some(now + PATIENCE * (1 << tried.min(4))) };
             if !counting {
-                self.ask(&name, tried)?;
+                self.ask(&name, given_up, tried)?;
                 tried += 1;
             }
             let slice = patience.map_or(*until, |at| until.cut(at));
@@ -149,27 +180,63 @@ impl Port {
             })?;
             if changed.is_some() && self.protocol.lock().footing == Footing::Sure {
                 count(&self.counts.resynchronised, 1);
-                log::warn!(target: "modemrig::engine", "{}: back in step after {name} got no answer", self.name);
+                log::warn!(target: "modemrig::engine", "{}: back in step after {name}", self.name);
                 return Ok(());
             }
         }
     }
 
-    fn ask(&self, name: &str, tried: usize) -> Result<(), Error> {
+    /// Tells the module how to speak, though nobody knows whose final result comes next.
+    fn speak_up(&self, until: &Until<'_>) -> Result<(), Error> {
+        let now = clock::now();
+        self.write_line(FIRST_WORDS.as_bytes(), now)?;
+        let patience = until.cut(now + PATIENCE);
+        self.wait(&patience, |_| match self.protocol.lock().te.pending_line() {
+            None => Step::Done(()),
+            Some(_) => Step::NotYet(None),
+        })?;
+        Ok(())
+    }
+
+    /// Ends a doubt that nothing confirmed.
+    fn believe(&self) {
+        let mut protocol = self.protocol.lock();
+        protocol.te.resynced();
+        protocol.footing = Footing::Sure;
+    }
+
+    /// Listens for a moment where a surplus final result may come; the caller has the turn.
+    pub fn settle(&self, until: &Until<'_>) -> Result<(), Error> {
+        let Some(at) = self.protocol.lock().settles.take() else { return Ok(()) };
+        let mut looked = false;
+        self.wait(&until.cut(at), |now| match std::mem::replace(&mut looked, true) && now >= at {
+            true => Step::Done(()),
+            // What has come already is read, however late it is.
+            false => Step::NotYet(Some(at)),
+        })?;
+        Ok(())
+    }
+
+    fn ask(&self, name: &str, given_up: bool, tried: usize) -> Result<(), Error> {
         let usable: Vec<&'static str> = QUERIES.into_iter().filter(|query| !name.ends_with(query)).collect();
         let marker = usable[tried % usable.len()];
         let now = clock::now();
+        self.protocol.lock().footing = Footing::Asking { marker, answered: false, name: name.to_owned(), given_up };
+        self.write_line(format!("AT{marker}?").as_bytes(), now)
+    }
+
+    /// Writes a line that is nobody's command.
+    fn write_line(&self, line: &[u8], now: Instant) -> Result<(), Error> {
         let mut bytes = Vec::new();
         {
             let mut protocol = self.protocol.lock();
             if protocol.te.pending_line().is_some() {
                 protocol.te.abandon_command();
             }
-            let request = Request { line: format!("AT{marker}?").into_bytes(), input: Input::None, awaits: None };
+            let request = Request { line: line.to_vec(), input: Input::None, awaits: None };
             if let Err(error) = protocol.te.send(request, now) {
                 return Err(Error::new(Kind::Internal, format!("a query could not be sent: {error}")));
             }
-            protocol.footing = Footing::Asking { marker, answered: false, name: name.to_owned() };
             while let Some(more) = protocol.te.poll_transmit() {
                 bytes.extend(more);
             }
@@ -206,12 +273,19 @@ mod tests {
 
     #[test]
     fn finals_before_the_answer_of_the_query_belong_to_the_past() {
-        let mut footing = Footing::Asking { marker: "+CMEE", answered: false, name: "AT+CSQ".into() };
+        let mut footing = Footing::Asking { marker: "+CMEE", answered: false, name: "AT+CSQ".into(), given_up: true };
         footing.line_seen("+CSQ");
         assert_eq!(Worth::Past, footing.final_seen());
         footing.line_seen("+CMEE");
         assert_eq!(Worth::InStep, footing.final_seen());
         assert_eq!(Worth::Command, footing.final_seen());
+    }
+
+    #[test]
+    fn a_final_result_that_was_missed_ends_the_doubt() {
+        let mut footing = Footing::Doubtful { name: "AT+QMTPUBEX".into() };
+        assert_eq!(Worth::Past, footing.final_seen());
+        assert_eq!(Footing::Sure, footing);
     }
 
     #[test]
@@ -225,7 +299,8 @@ mod tests {
 
     #[test]
     fn a_prompt_during_a_query_stops_the_asking() {
-        let mut footing = Footing::Asking { marker: "+CMEE", answered: false, name: "AT+QMTPUBEX".into() };
+        let name = "AT+QMTPUBEX".to_owned();
+        let mut footing = Footing::Asking { marker: "+CMEE", answered: false, name, given_up: true };
         footing.prompt_seen();
         assert_eq!(Footing::Lost { name: "AT+QMTPUBEX".into(), counting: true }, footing);
     }

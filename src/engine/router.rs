@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::client::Outcome;
 use crate::dialect::schema::Family;
+use crate::engine::changes::Cause;
 use crate::engine::changes::Change;
 use crate::engine::exchange::Exchange;
 use crate::engine::exchange::Piece;
@@ -17,6 +18,7 @@ use crate::engine::port::Port;
 use crate::engine::port::count;
 use crate::engine::reply::LateResult;
 use crate::engine::resync::Footing;
+use crate::engine::resync::SETTLING;
 use crate::engine::resync::Worth;
 use crate::engine::trace::Direction;
 use crate::engine::verdict;
@@ -29,6 +31,9 @@ use crate::proto::Op;
 use crate::proto::Settings;
 use crate::proto::TeSession;
 
+/// How the loss of every client with the bearer is reported.
+const BEARER_GONE: &str = "the bearer is gone";
+
 /// Protocol state of the port and who waits for what.
 pub struct Protocol {
     /// The sans-IO session.
@@ -39,8 +44,12 @@ pub struct Protocol {
     pub owed: Vec<(Awaited, Arc<Exchange>)>,
     /// Whether it is known whose line is whose.
     pub footing: Footing,
-    /// The module restarted and has not been told again how to speak.
+    /// The module restarted, or lost a setting, and has not been told again how to speak.
     pub revive: bool,
+    /// How often it was told again, since it last did as told.
+    pub told: u8,
+    /// Until then a surplus final result may come.
+    pub settles: Option<Instant>,
 }
 
 /// What one read amounts to, applied when the protocol lock is free again.
@@ -65,6 +74,8 @@ impl Protocol {
             owed: Vec::new(),
             footing: Footing::Sure,
             revive: false,
+            told: 0,
+            settles: None,
         }
     }
 
@@ -81,6 +92,18 @@ impl Protocol {
         };
         let position = self.owed.iter().position(|(awaited, _)| fits(awaited))?;
         Some(Arc::clone(&self.owed[position].1))
+    }
+
+    /// Requests that the loss of their client ended without a result have none to come: theirs would be another's.
+    pub fn forget_lost(&mut self, now: Instant) {
+        let te = &mut self.te;
+        self.owed.retain(|(awaited, exchange)| {
+            let over = exchange.is_lost(now);
+            if over {
+                te.abandon_result(awaited);
+            }
+            !over
+        });
     }
 
     fn forget(&mut self, exchange: &Arc<Exchange>) {
@@ -107,6 +130,8 @@ impl Port {
             while let Some(event) = protocol.te.poll_event() {
                 self.route(&mut protocol, event, now, &mut batch);
             }
+            // Told twice and still the same: it is taken as it is.
+            protocol.revive |= protocol.te.take_surprise() && protocol.told < 2;
             while let Some(bytes) = protocol.te.poll_transmit() {
                 batch.transmit.push(bytes);
             }
@@ -218,19 +243,24 @@ impl Port {
             }
             Event::BearerLost => {
                 for client in 0..CLIENTS as u8 {
-                    self.lose(protocol, client, None, "the bearer is gone", now, batch);
+                    self.lose(protocol, client, None, BEARER_GONE, now, batch);
                 }
             }
             Event::Restarted | Event::Gone => self.restarted(protocol, &event, batch),
             Event::Urc { ref name, .. } => protocol.footing.line_seen(name),
             Event::Ignored(ref bytes) => {
-                // A final result nobody waits for: of a command that was given up, or a surplus one.
-                if is_final(bytes) && protocol.footing != Footing::Sure {
-                    protocol.footing.final_seen_in(&mut protocol.te);
-                    batch.happened = true;
+                // A final result nobody waits for: of a command that was given up, or a surplus one (FIELD F5).
+                match (is_final(bytes), &protocol.footing) {
+                    (false, _) => count(&self.counts.ignored, 1),
+                    (true, Footing::Sure) => count(&self.counts.surplus, 1),
+                    (true, _) => {
+                        count(&self.counts.stale, 1);
+                        protocol.footing.final_seen_in(&mut protocol.te);
+                        batch.happened = true;
+                    }
                 }
-                count(&self.counts.ignored, 1);
             }
+            Event::Overflowed(_) => count(&self.counts.overflowed, 1),
             Event::Damaged { .. } => count(&self.counts.damaged, 1),
             Event::Stored { client, .. } => batch.changes.push(Change::Stored { client }),
         }
@@ -240,14 +270,20 @@ impl Port {
     /// The command line on the wire ended.
     fn finish(&self, protocol: &mut Protocol, result: FinalResult, now: Instant, batch: &mut Batch) {
         let Some(command) = protocol.command.take() else {
-            count(&self.counts.ignored, 1);
+            count(&self.counts.surplus, 1);
             return;
         };
         let accepted = result == FinalResult::Ok;
+        if !protocol.revive && !protocol.te.settings().echo {
+            protocol.told = 0;
+        }
         {
             let mut record = command.record();
             record.pieces.push(Piece::Final);
             record.final_result = Some((result, now));
+            if !accepted && record.result.is_some() {
+                protocol.settles = Some(now + SETTLING);
+            }
         }
         // SIM7028, 3.2.8: the reason may come behind the refusal; `connect` waits for it.
         if !accepted && (command.op != Some(Op::Connect) || self.family() != Family::Cmqtt) {
@@ -265,6 +301,7 @@ impl Port {
 
     /// A late result came.
     fn late(&self, protocol: &mut Protocol, mut late: LateResult, now: Instant, batch: &mut Batch) {
+        protocol.forget_lost(now);
         let owed = protocol.owed_to(late.op, late.client, late.msgid);
         let pending = protocol.command.as_ref().filter(|command| {
             command.effect == Some(late.op) && (late.client.is_none() || command.client == late.client)
@@ -277,7 +314,10 @@ impl Port {
         let client = late.client.or(exchange.client);
         let outcome = match verdict::failure_code(&late) {
             None => Outcome::Done,
-            Some(code) => Outcome::Failed(code),
+            Some(code) => {
+                protocol.settles = Some(now + SETTLING);
+                Outcome::Failed(code)
+            }
         };
         if let Some(client) = client {
             let op = late.op;
@@ -313,11 +353,14 @@ impl Port {
         batch: &mut Batch,
     ) {
         for exchange in protocol.command.iter().chain(protocol.owed.iter().map(|(_, exchange)| exchange)) {
-            if exchange.client == Some(client) && exchange.op.is_some() {
+            // Opening ends with its own result: what is lost then is the connection before it (FIELD F6).
+            let opening = exchange.op == Some(Op::Open) && code.is_some();
+            if exchange.client == Some(client) && exchange.op.is_some() && !opening {
                 exchange.record().lost.get_or_insert((code, now));
             }
         }
-        batch.changes.push(Change::Lost { client, code, reported: reported.to_owned(), by_restart: false });
+        let cause = if reported == BEARER_GONE { Cause::Bearer } else { Cause::Connection };
+        batch.changes.push(Change::Lost { client, code, reported: reported.to_owned(), cause });
         batch.happened = true;
     }
 
@@ -332,12 +375,21 @@ impl Port {
         protocol.te.settings_mut().echo = true;
         let reported = if *event == Event::Gone { "the module switched itself off" } else { "the module restarted" };
         for client in 0..CLIENTS as u8 {
-            batch.changes.push(Change::Lost { client, code: None, reported: reported.to_owned(), by_restart: true });
+            batch.changes.push(Change::Lost {
+                client,
+                code: None,
+                reported: reported.to_owned(),
+                cause: Cause::Restart,
+            });
         }
         batch.happened = true;
     }
 }
 
 fn is_final(line: &[u8]) -> bool {
-    line == b"OK" || line == b"ERROR" || line.starts_with(b"+CME ERROR") || line.starts_with(b"+CMS ERROR")
+    matches!(line, [b'0' | b'3'..=b'8'])
+        || line == b"OK"
+        || line == b"ERROR"
+        || line.starts_with(b"+CME ERROR")
+        || line.starts_with(b"+CMS ERROR")
 }

@@ -52,6 +52,8 @@ pub struct Facts {
     pub found: IndexMap<String, Vec<Value>>,
     /// Values of settings as last written or read, by documented parameter: they decide how long to wait.
     pub known: IndexMap<String, Value>,
+    /// Settings this module refused though its document has them; not asked for again.
+    pub unknown: Vec<String>,
     /// Settings that are parameters of later commands (SIMCom): by documented name.
     pub wishes: IndexMap<String, Value>,
     /// The client is acquired (SIMCom).

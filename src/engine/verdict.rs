@@ -99,6 +99,7 @@ impl Port {
         match &record.final_result {
             Some((FinalResult::Ok, _)) => {}
             Some((refusal, _)) => return Some(self.refusal_error(exchange, refusal)),
+            None if record.lost.is_some() => {}
             None => return Some(Error::new(Kind::NoAnswer, format!("no answer to {shown}"))),
         }
         let op = exchange.op?;

@@ -187,6 +187,8 @@ pub enum Event {
     },
     /// Bytes that mean nothing here; reported so that nothing is lost.
     Ignored(Vec<u8>),
+    /// Bytes given up because the line they began had no end.
+    Overflowed(Vec<u8>),
     /// A line that could not be recovered; the parser is back in step.
     Damaged {
         /// Prefix without the plus sign.

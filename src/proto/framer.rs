@@ -8,10 +8,14 @@ use crate::proto::Message;
 use crate::proto::grammar::Grammar;
 use crate::proto::grammar::LineKind;
 use crate::proto::received;
+use crate::proto::seen::Seen;
 use crate::proto::settings::Settings;
 
 /// A line without an end is given up at this length: longer than any documented line with a payload in hexadecimal.
 const LONGEST_LINE: usize = 64 * 1024;
+
+/// A message without an end is given up at this length: no module carries one a tenth as long.
+const LONGEST_MESSAGE: usize = 1 << 20;
 
 /// What the framer must know of the moment.
 pub(super) struct Context<'a> {
@@ -27,6 +31,8 @@ pub(super) struct Context<'a> {
     pub prompt_due: bool,
     /// Whether a result may come as a single digit and CR.
     pub numeric: bool,
+    /// Whether a result is due at all: a digit and CR alone are one, though words were agreed on.
+    pub result_due: bool,
 }
 
 /// How long the line has been silent.
@@ -48,6 +54,10 @@ pub(super) enum Frame {
     Prompt,
     /// A line without its ends.
     Line(Vec<u8>),
+    /// A digit and CR where words were agreed on: the module lost that setting (FIELD F14).
+    Figure(u8),
+    /// A line that found no end.
+    Overflow(Vec<u8>),
     /// The counted bytes a header line announced.
     Body(Vec<u8>),
     /// Counted bytes that never came.
@@ -110,7 +120,7 @@ impl Framer {
         self.hold = None;
         loop {
             if let Some(len) = self.body {
-                return self.take_body(len, silence);
+                return self.take_body(len, context.grammar, silence);
             }
             let rest = &self.buffer[self.start..];
             let first = *rest.first()?;
@@ -136,12 +146,18 @@ impl Framer {
                 }
                 _ => match self.look(context, silence) {
                     Step::Frame(frame, len) => return Some(self.emit(frame, len)),
+                    Step::More(_) if self.buffer.len() - self.start > LONGEST_MESSAGE => {
+                        return Some(self.overflow(LONGEST_MESSAGE));
+                    }
                     Step::More(hold) => {
                         self.hold = Some(hold).filter(|hold| *hold > Silence::None);
                         return None;
                     }
                     Step::Line => match self.line(context) {
                         Some((line, len)) => return Some(self.emit(Frame::Line(line), len)),
+                        None if self.buffer.len() - self.start >= LONGEST_LINE => {
+                            return Some(self.overflow(LONGEST_LINE));
+                        }
                         None => return None,
                     },
                 },
@@ -178,6 +194,12 @@ impl Framer {
         rest
     }
 
+    /// Gives up what found no end.
+    fn overflow(&mut self, len: usize) -> Frame {
+        let bytes = self.buffer[self.start..self.start + len].to_vec();
+        self.emit(Frame::Overflow(bytes), len)
+    }
+
     fn emit(&mut self, frame: Frame, len: usize) -> Frame {
         self.consume(len);
         frame
@@ -202,6 +224,12 @@ impl Framer {
                 Some(b'\r') => return Step::Frame(Frame::Line(vec![rest[0]]), 1),
                 Some(_) => {}
             }
+        } else if context.result_due && rest[0].is_ascii_digit() && rest.get(1) == Some(&b'\r') {
+            match rest.get(2) {
+                Some(b'\n') => {}
+                None if silence == Silence::None => return Step::More(Silence::Short),
+                _ => return Step::Frame(Frame::Figure(rest[0]), 1),
+            }
         }
         match context.grammar.message_name() {
             Some(name) if rest.starts_with(name.as_bytes()) && rest.get(name.len()) == Some(&b':') => {
@@ -216,9 +244,6 @@ impl Framer {
         let rest = &self.buffer[self.start..];
         let from = self.memory.scanned.min(rest.len());
         let Some(end) = memchr::memchr(b'\n', &rest[from..]).map(|found| from + found) else {
-            if rest.len() >= LONGEST_LINE {
-                return Some((rest[..LONGEST_LINE].to_vec(), LONGEST_LINE));
-            }
             self.memory.scanned = rest.len();
             return None;
         };
@@ -230,14 +255,20 @@ impl Framer {
         Some((line[..text].to_vec(), end + 1))
     }
 
-    fn take_body(&mut self, len: usize, silence: Silence) -> Option<Frame> {
+    fn take_body(&mut self, len: usize, grammar: &Grammar, silence: Silence) -> Option<Frame> {
         let rest = &self.buffer[self.start..];
-        if rest.len() >= len {
+        let is_body = match (rest.len() >= len).then(|| grammar.restart_in(rest, len)) {
+            // What looks like a restart is payload where the block goes on behind it.
+            Some(Seen::Yes(_)) => grammar.block_goes_on(&rest[len..]),
+            Some(Seen::No) => Seen::Yes(()),
+            Some(Seen::More) | None => Seen::More,
+        };
+        if let Seen::Yes(()) = is_body {
             let body = rest[..len].to_vec();
             self.body = None;
             return Some(self.emit(Frame::Body(body), len));
         }
-        if silence < Silence::Long {
+        if matches!(is_body, Seen::More) && silence < Silence::Long {
             self.hold = Some(Silence::Long);
             return None;
         }
@@ -253,7 +284,7 @@ fn glued(line: &[u8], grammar: &Grammar) -> Option<usize> {
     let colon = memchr::memchr(b':', line)?;
     let numbers_only = matches!(
         grammar.line(&line[..colon]),
-        Some(LineKind::Result { .. } | LineKind::Retry(_) | LineKind::Lost | LineKind::Ping)
+        Some(LineKind::Result { .. } | LineKind::Retry(_) | LineKind::Lost | LineKind::Ping | LineKind::BlockEnd)
     );
     if !numbers_only {
         return None;

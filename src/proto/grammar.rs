@@ -6,6 +6,10 @@ use crate::proto::Op;
 use crate::proto::command_line::Arg;
 use crate::proto::command_line::Form;
 use crate::proto::command_line::ParsedCommand;
+use crate::proto::lines::begins_as_boot_text;
+use crate::proto::seen::Seen;
+use crate::proto::seen::begins;
+use crate::proto::seen::begins_until;
 
 /// All a session knows of the commands it carries.
 #[derive(Debug)]
@@ -214,6 +218,15 @@ pub enum Asked {
     Possible,
 }
 
+/// One of two things stands here.
+fn either(one: Seen<()>, other: Seen<()>) -> Seen<()> {
+    match (one, other) {
+        (Seen::Yes(()), _) | (_, Seen::Yes(())) => Seen::Yes(()),
+        (Seen::More, _) | (_, Seen::More) => Seen::More,
+        _ => Seen::No,
+    }
+}
+
 impl Grammar {
     /// Builds a grammar; the order of the rules does not matter.
     pub fn new(
@@ -241,6 +254,37 @@ impl Grammar {
     /// The texts of all words.
     pub fn words(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.words.iter().map(|word| word.text)
+    }
+
+    /// Where, before `end`, a line begins that says the module restarted or switched itself off.
+    pub(super) fn restart_in(&self, bytes: &[u8], end: usize) -> Seen<usize> {
+        let mut undecided = false;
+        let inside = &bytes[..end.saturating_sub(1).min(bytes.len())];
+        for found in memchr::memchr_iter(b'\n', inside) {
+            match self.restart_at(&bytes[found + 1..]) {
+                Seen::Yes(()) => return Seen::Yes(found + 1),
+                Seen::More => undecided = true,
+                Seen::No => {}
+            }
+        }
+        if undecided { Seen::More } else { Seen::No }
+    }
+
+    fn restart_at(&self, rest: &[u8]) -> Seen<()> {
+        let words = self.words.iter().filter(|word| word.kind != WordKind::Noise);
+        let words = words.map(|word| begins(rest, word.text.as_bytes()));
+        let lines = self.rules.iter().filter(|rule| rule.kind == LineKind::Restarted);
+        let lines = lines.map(|rule| begins_until(rest, rule.name.as_bytes(), b':'));
+        words.chain(lines).chain([begins_as_boot_text(rest)]).reduce(either).unwrap_or(Seen::No)
+    }
+
+    /// Whether a received block goes on here, behind line ends.
+    pub(super) fn block_goes_on(&self, rest: &[u8]) -> Seen<()> {
+        let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let is_block = |kind| matches!(kind, LineKind::BlockTopic | LineKind::BlockPayload | LineKind::BlockEnd);
+        let rules = self.rules.iter().filter(|rule| is_block(rule.kind));
+        let seen = rules.map(|rule| begins_until(&rest[ends..], rule.name.as_bytes(), b':'));
+        seen.reduce(either).unwrap_or(Seen::No)
     }
 
     /// What is known of a command.

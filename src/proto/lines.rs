@@ -10,6 +10,7 @@ use crate::proto::grammar::Grammar;
 use crate::proto::grammar::LineKind;
 use crate::proto::grammar::Shape;
 use crate::proto::grammar::WordKind;
+use crate::proto::seen::Seen;
 
 /// A line taken apart.
 pub(super) struct Line<'a> {
@@ -115,6 +116,21 @@ pub(super) fn final_result(text: &[u8], numeric: bool) -> Option<FinalResult> {
 /// What a line without a prefix means.
 pub(super) fn word(text: &[u8], grammar: &Grammar) -> Option<WordKind> {
     grammar.word(text.trim_ascii())
+}
+
+/// Whether the memory dump of a boot loader begins here, as far as its first group tells.
+pub(super) fn begins_as_boot_text(rest: &[u8]) -> Seen<()> {
+    let fits = |(at, byte): (usize, &u8)| match at {
+        2 => *byte == b':',
+        3 => *byte == b' ',
+        0 | 1 => byte.is_ascii_alphanumeric(),
+        _ => byte.is_ascii_hexdigit(),
+    };
+    match rest.iter().take(8).enumerate().all(fits) {
+        true if rest.len() >= 8 => Seen::Yes(()),
+        true => Seen::More,
+        false => Seen::No,
+    }
 }
 
 /// Memory dump of a boot loader: two signs, a colon, groups of hexadecimal digits.

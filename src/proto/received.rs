@@ -17,6 +17,8 @@ use crate::proto::framer::Silence;
 use crate::proto::framer::Step;
 use crate::proto::grammar::Setting;
 use crate::proto::hex::from_hex;
+use crate::proto::seen::Seen;
+use crate::proto::seen::begins;
 
 /// More digits than this are no length.
 const LENGTH_DIGITS: usize = 6;
@@ -30,13 +32,6 @@ struct Header {
     msgid: u16,
     topic: Range<usize>,
     at: usize,
-}
-
-enum Seen<T> {
-    Yes(T),
-    /// Cannot be told from these bytes.
-    More,
-    No,
 }
 
 /// Looks at a message line; `at` is the first byte behind the colon.
@@ -201,10 +196,16 @@ impl Look<'_> {
     /// The byte behind a counted payload is no closing quotation mark.
     fn uncertain(&self, at: usize, body: &[u8], quoted: bool, length: usize, next: u8) -> Step {
         let end = usize::from(quoted) + length;
+        if quoted && let Some(cut) = self.line_inside(&body[..=end]) {
+            return self.damaged(at + cut);
+        }
+        // The module restarted in the middle of its line (FIELD F7).
+        match self.context.grammar.restart_in(body, end) {
+            Seen::Yes(cut) => return self.damaged(at + cut),
+            Seen::More if self.silence < Silence::Long => return Step::More(Silence::Long),
+            _ => {}
+        }
         if quoted {
-            if let Some(cut) = self.line_inside(&body[..=end]) {
-                return self.damaged(at + cut);
-            }
             // A payload without quotation marks may begin with one.
             if length > 0 && body[length] == b'\r' && body[length - 1] == b'"' {
                 return self.message(&body[..length], Delimiter::Length, at + length);
@@ -382,14 +383,4 @@ fn line_start(rest: &[u8], context: &Context<'_>) -> Seen<()> {
         _ => {}
     }
     if undecided { Seen::More } else { Seen::No }
-}
-
-/// Whether this line, up to CR, begins here.
-fn begins(rest: &[u8], line: &[u8]) -> Seen<()> {
-    match rest.get(line.len()) {
-        Some(b'\r') if rest.starts_with(line) => Seen::Yes(()),
-        Some(_) => Seen::No,
-        None if line.starts_with(rest) => Seen::More,
-        None => Seen::No,
-    }
 }

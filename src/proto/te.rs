@@ -8,7 +8,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::proto::Event;
-use crate::proto::Op;
 use crate::proto::ProtocolError;
 use crate::proto::command_line;
 use crate::proto::command_line::ParsedCommand;
@@ -18,6 +17,9 @@ use crate::proto::framer::Silence;
 use crate::proto::grammar::Asked;
 use crate::proto::grammar::Grammar;
 use crate::proto::grammar::Setting;
+use crate::proto::request::Awaited;
+use crate::proto::request::Input;
+use crate::proto::request::Request;
 use crate::proto::settings::Settings;
 use crate::proto::te_blocks::Block;
 
@@ -28,49 +30,6 @@ pub const SILENCE: Duration = Duration::from_millis(20);
 /// Silence after which announced bytes are given up. Long against a busy USB bridge or a remote serial server; short
 /// against every documented response time.
 pub const STALL: Duration = Duration::from_secs(1);
-
-/// The late result that completes a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Awaited {
-    /// What was asked.
-    pub op: Op,
-    /// The client; `None` fits any.
-    pub client: Option<u8>,
-    /// The packet identifier; `None` fits any.
-    pub msgid: Option<u16>,
-}
-
-impl Awaited {
-    /// Whether a line about these completes the request.
-    pub fn fits(&self, op: Op, client: Option<u8>, msgid: Option<u16>) -> bool {
-        let same = |ours: Option<u16>, theirs: Option<u16>| ours.is_none() || theirs.is_none() || ours == theirs;
-        self.op == op && same(self.client.map(u16::from), client.map(u16::from)) && same(self.msgid, msgid)
-    }
-}
-
-/// What follows a prompt or `CONNECT`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Nothing is expected; if the module asks all the same, `payload` answers.
-    None,
-    /// Written by the session at the prompt.
-    Prompt(Vec<u8>),
-    /// Written by the session at `CONNECT`.
-    Upload(Vec<u8>),
-    /// The caller calls `payload` when it sees the prompt.
-    ManualPrompt,
-}
-
-/// A command line to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// `AT+…`, without CR.
-    pub line: Vec<u8>,
-    /// What the module will ask for.
-    pub input: Input,
-    /// The late result that completes it.
-    pub awaits: Option<Awaited>,
-}
 
 /// What a session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +76,8 @@ pub struct TeSession {
     pub(super) payload_echo: Option<Vec<u8>>,
     /// The module is known to send payloads of this client back.
     payload_shown: bool,
+    /// It speaks otherwise than it was told; said once.
+    pub(super) surprised: bool,
     pub(super) events: VecDeque<Event>,
     transmit: VecDeque<Vec<u8>>,
     last_bytes: Option<Instant>,
@@ -138,6 +99,7 @@ impl TeSession {
             block: None,
             payload_echo: None,
             payload_shown: false,
+            surprised: false,
             events: VecDeque::new(),
             transmit: VecDeque::new(),
             last_bytes: None,
@@ -267,7 +229,9 @@ impl TeSession {
 
     /// The caller gave a request up: its result will be stale.
     pub fn abandon_result(&mut self, awaited: &Awaited) {
-        self.owed.retain(|owed| owed != awaited);
+        // One of them: messages of QoS 0 all have the same identifier.
+        let place = self.owed.iter().position(|owed| owed == awaited);
+        place.map(|place| self.owed.remove(place));
     }
 
     /// What the session waits for.
@@ -299,6 +263,12 @@ impl TeSession {
     /// What the pending command makes the module ask for.
     pub fn asked(&self) -> Asked {
         self.pending.as_ref().map_or(Asked::Nothing, |pending| pending.asked)
+    }
+
+    /// Whether the module was found to echo, or to answer in figures, though it was told not to; or was set back to what
+    /// it does by itself. Said once for each time.
+    pub fn take_surprise(&mut self) -> bool {
+        std::mem::take(&mut self.surprised)
     }
 
     /// Late results still owed.
@@ -359,6 +329,7 @@ impl TeSession {
         loop {
             let numeric_wanted = self.pending.is_some() || self.unseen_command;
             let pending = self.pending.as_ref();
+            let result_due = pending.is_some_and(|pending| pending.state != TeState::SendPayload) || self.desynced;
             let context = Context {
                 grammar: self.grammar,
                 settings: &self.settings,
@@ -367,6 +338,7 @@ impl TeSession {
                 payload_shown: self.payload_shown,
                 prompt_due: prompt_due(pending, self.unseen_command || self.desynced),
                 numeric: numeric_wanted && (!self.settings.verbose || pending.is_some_and(Pending::turns_numeric)),
+                result_due,
             };
             let numeric = context.numeric;
             match self.framer.next(&context, silence) {
@@ -378,9 +350,9 @@ impl TeSession {
 }
 
 impl Pending {
-    /// `ATV0`: the answer itself may already be numeric.
+    /// `ATV0`: the answer itself may already be numeric. `ATV1`: it may still be.
     fn turns_numeric(&self) -> bool {
-        self.commands.iter().any(|command| command.name == "V" && command.raw == b"0")
+        self.commands.iter().any(|command| command.name == "V")
     }
 }
 

@@ -14,7 +14,7 @@ use crate::proto::grammar::WordKind;
 use crate::proto::lines;
 use crate::proto::lines::Line;
 use crate::proto::lines::Outcome;
-use crate::proto::te::Input;
+use crate::proto::request::Input;
 use crate::proto::te::TeSession;
 use crate::proto::te::TeState;
 
@@ -25,6 +25,8 @@ impl TeSession {
                 if let Some(pending) = &mut self.pending {
                     pending.echoed = true;
                 }
+                // Payloads will come back as well.
+                self.surprised |= !std::mem::replace(&mut self.settings.echo, true);
                 self.events.push_back(Event::Echo);
             }
             Frame::PayloadEcho => {
@@ -38,6 +40,11 @@ impl TeSession {
                 self.events.push_back(Event::Damaged { name, client, bytes });
             }
             Frame::Line(text) => self.line(&text, numeric),
+            Frame::Figure(digit) => {
+                self.surprised |= std::mem::replace(&mut self.settings.verbose, false);
+                self.line(&[digit], true);
+            }
+            Frame::Overflow(bytes) => self.events.push_back(Event::Overflowed(bytes)),
             Frame::Body(bytes) => self.body(bytes),
             Frame::LostBody => self.block_damaged(Vec::new()),
         }
@@ -331,6 +338,11 @@ impl TeSession {
             match (command.name.as_str(), command.raw.as_slice()) {
                 ("E", raw) => self.settings.echo = raw == b"1",
                 ("V", raw) => self.settings.verbose = raw == b"1",
+                // Back to what the module does by itself: mostly echo on.
+                ("&F" | "Z", _) => {
+                    self.settings.echo = true;
+                    self.surprised = true;
+                }
                 _ => {}
             }
             if command.form == Form::Write {

@@ -49,6 +49,7 @@ pub fn event_json(event: &Event) -> Value {
         Event::Ping { client, result } => object("ping").with("client", *client).with("result", *result).into(),
         Event::Urc { name, .. } => object("urc").with("name", name.as_str()).into(),
         Event::Ignored(bytes) => object("ignored").with("data", latin1(bytes)).into(),
+        Event::Overflowed(bytes) => object("overflowed").with("data", latin1(bytes)).into(),
         Event::Damaged { name, client, .. } => {
             object("damaged").with("cmd", name.as_str()).maybe("client", *client).into()
         }

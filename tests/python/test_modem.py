@@ -60,12 +60,12 @@ def test_a_catalogued_command_takes_documented_names(modem: modemrig.Modem):
 
 
 def test_a_bad_value_is_refused_before_the_wire(modem: modemrig.Modem):
-    sent = modem.counters.bytes_sent
+    sent = modem.statistics.bytes_sent
     with pytest.raises(modemrig.BadValue) as caught:
         modem.run("QMTOPEN", client_idx=6, host_name="hub.example", port=1883)
     assert "client_idx" in str(caught.value)
     assert caught.value.source
-    assert modem.counters.bytes_sent == sent
+    assert modem.statistics.bytes_sent == sent
 
 
 def test_a_value_of_a_wrong_type_names_the_parameter(modem: modemrig.Modem):
@@ -252,7 +252,7 @@ def test_a_payload_is_any_bytes_and_nothing_else(dialect: str):
 @pytest.mark.parametrize("dialect", ["ecx00u_egx00u", "sim7028"])
 def test_a_topic_or_qos_nobody_can_publish_with_is_refused_before_the_wire(dialect: str):
     with modemrig.open(f"virtual:{dialect}") as modem, modem.client(0).session("broker.lab", 1883, "bad") as session:
-        sent = modem.counters.bytes_sent
+        sent = modem.statistics.bytes_sent
         for topic in ("", "a/+", "a/#", 'a"b', "a\rAT", "a\0"):
             with pytest.raises(modemrig.BadValue, match="topic cannot be"):
                 session.publish(topic, b"x")
@@ -265,7 +265,7 @@ def test_a_topic_or_qos_nobody_can_publish_with_is_refused_before_the_wire(diale
             session.subscribe(["t"])  # type: ignore[arg-type]
         with pytest.raises(modemrig.BadValue, match="client -1 does not exist"):
             modem.client(-1)
-        assert modem.counters.bytes_sent == sent
+        assert modem.statistics.bytes_sent == sent
 
 
 @pytest.mark.parametrize("baud", [0, -1, 2**40])
@@ -298,14 +298,14 @@ def test_a_second_connect_fails_at_once_and_harms_nothing(dialect: str):
 def test_a_port_or_context_out_of_range_is_refused_before_the_wire(
     modem: modemrig.Modem, wrong: dict[str, int]
 ) -> None:
-    before = modem.counters.commands
+    before = modem.statistics.commands
     with pytest.raises(modemrig.BadValue, match="allowed"):
         modem.client(0).open("broker.example", **wrong)
-    assert modem.counters.commands == before
+    assert modem.statistics.commands == before
 
 
 def test_a_tls_context_that_cannot_work_is_refused_before_the_wire(modem: modemrig.Modem) -> None:
-    before = modem.counters.commands
+    before = modem.statistics.commands
     for index, what, words in [
         (-1, {}, "no TLS context -1"),
         (300, {}, "no TLS context 300"),
@@ -315,7 +315,7 @@ def test_a_tls_context_that_cannot_work_is_refused_before_the_wire(modem: modemr
     ]:
         with pytest.raises(modemrig.BadValue, match=words):
             modem.tls_context(index, **what)
-    assert modem.counters.commands == before
+    assert modem.statistics.commands == before
 
 
 def test_a_client_id_longer_than_mqtt_can_say_is_refused_before_the_wire(modem: modemrig.Modem) -> None:

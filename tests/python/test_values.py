@@ -22,7 +22,7 @@ VALUES = [
     modemrig.Event("lost", {"client": 0, "code": 1}, 2.5),
     modemrig.LostConnection(0, "+QMTSTAT", 1, "closed by the peer", "open again", 2.5),
     modemrig.TranscriptEntry(0.1, "tx", b"AT\r"),
-    modemrig.Counters(commands=3),
+    modemrig.Statistics(commands=3),
     modemrig.FileEntry("ca.pem", 1200),
     modemrig.AttachStep("sim", "READY", 0.2),
     modemrig.PortInfo("/dev/ttyUSB2", "Quectel", "2c7c:0901", None, (), None),

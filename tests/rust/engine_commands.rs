@@ -81,7 +81,7 @@ fn a_late_answer_never_becomes_the_answer_of_the_next_command() {
     let reply = modem.command("+CSQ", None, Wait::at_most(SOON)).expect("back in step");
     assert_eq!(vec!["+CSQ: 20,99", "OK"], reply.exchanged);
     assert_eq!(vec!["AT+SLOW?", "AT+CMEE?", "AT+CSQ"], script.heard());
-    assert_eq!(1, modem.counters().resynchronised);
+    assert_eq!(1, modem.statistics().resynchronised);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_stale_result_is_dropped_and_counted() {
     script.say("\r\n+QMTSUB: 0,77,0,1\r\n");
     let reply = modem.command("+CSQ", None, Wait::at_most(SOON)).expect("an answer");
     assert_eq!(vec!["OK"], reply.exchanged);
-    assert_eq!(1, modem.counters().stale);
+    assert_eq!(1, modem.statistics().stale);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_restart_in_mid_request_ends_it_by_name() {
         opened(DIALECT, |line| line.starts_with("AT+QMTOPEN").then(|| Answer::Say("\r\nOK\r\n\r\nRDY\r\n".into())));
     let error = modem.client(0).expect("six").open("h", 1883, None, Wait::at_most(SOON)).expect_err("restarted");
     assert_eq!(Kind::ModuleRestarted, error.kind);
-    assert_eq!(1, modem.counters().restarts);
+    assert_eq!(1, modem.statistics().restarts);
     modem.command("+CSQ", None, Wait::at_most(SOON)).expect("it runs again");
 }
 
@@ -196,7 +196,7 @@ fn a_restarted_module_is_told_again_not_to_echo() {
     script.say("\r\nRDY\r\n");
     let deadline = SOON;
     let events = modem.subscribe();
-    while modem.counters().restarts == 0 {
+    while modem.statistics().restarts == 0 {
         events.take(1, Wait::at_most(deadline)).expect("open");
     }
     modem.command("+CSQ", None, Wait::at_most(SOON)).expect("an answer");

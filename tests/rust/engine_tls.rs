@@ -122,7 +122,7 @@ fn a_context_that_cannot_work_is_refused_with_the_reason_and_nothing_is_written(
     ];
     for dialect in ["ecx00u_egx00u", "sim7028"] {
         let (_broker, _module, modem) = rig(dialect, Conditions::default());
-        let before = modem.counters().bytes_sent;
+        let before = modem.statistics().bytes_sent;
         for (index, files, words) in &rows {
             let error = modem.tls_context(*index, files, wait()).expect_err("it cannot work");
             assert_eq!(Kind::BadValue, error.kind, "{dialect}: {error}");
@@ -130,6 +130,6 @@ fn a_context_that_cannot_work_is_refused_with_the_reason_and_nothing_is_written(
             assert!(words.iter().all(|word| text.contains(word)), "{dialect}: {text}");
             assert!(!text.contains("BEGIN"), "{dialect}: a file is in the message: {text}");
         }
-        assert_eq!(before, modem.counters().bytes_sent, "{dialect}");
+        assert_eq!(before, modem.statistics().bytes_sent, "{dialect}");
     }
 }
