@@ -1,6 +1,7 @@
 //! Which dialect a module speaks, from what it says of itself (`ATI`, `AT+CGMM`).
 
 use crate::dialect::Catalogue;
+use crate::dialect::kin;
 use crate::dialect::schema::Dialect;
 use crate::dialect::schema::Family;
 
@@ -26,6 +27,8 @@ pub struct Detection<'a> {
 pub enum DetectionBasis {
     /// A document names the model.
     Model,
+    /// No document does, but the field knows it: it speaks the dialect, but for a difference.
+    Kin,
     /// No document does; the nearest family of the same name was taken, the newest document first.
     Family,
     /// Only the maker is known.
@@ -40,7 +43,8 @@ impl Catalogue {
     /// A model that two documents name takes the newer one (decision 43).
     pub fn detect(&self, lines: &[&str]) -> Detection<'_> {
         let said = Identity::of(lines);
-        let names: Vec<String> = [&said.model, &said.revision].into_iter().flatten().map(|t| plain(t)).collect();
+        let names: Vec<String> =
+            [&said.model, &said.revision].into_iter().flatten().map(|t| plain(without_maker(t))).collect();
         let mut found: Vec<(usize, &Dialect)> =
             self.dialects().iter().filter_map(|d| Some((score(d, &names)?, d))).collect();
         let newest = |d: &Dialect| d.document.date.clone().unwrap_or_default();
@@ -52,6 +56,9 @@ impl Catalogue {
         };
         let (dialect, basis) = match found.first() {
             Some((_, dialect)) => (Some(*dialect), DetectionBasis::Model),
+            None if kin::of_model(&names).is_some() => {
+                (kin::of_model(&names).map(|kin| &kin.dialect), DetectionBasis::Kin)
+            }
             None => {
                 let stems: Vec<String> = names.iter().map(|n| letters(n)).filter(|s| s.len() > 1).collect();
                 let related = newest_of(&|d| d.modules.iter().any(|m| stems.contains(&letters(&plain(&m.model)))));
@@ -89,6 +96,14 @@ fn plain(text: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
+/// `SIM7600G-H` of `SIMCOM_SIM7600G-H`.
+fn without_maker(text: &str) -> &str {
+    text.strip_prefix("SIMCOM")
+        .and_then(|rest| rest.strip_prefix(['_', ' ']))
+        .filter(|rest| looks_like_model(rest))
+        .unwrap_or(text)
+}
+
 /// `EC` of `EC801E`.
 fn letters(name: &str) -> String {
     name.chars().take_while(char::is_ascii_alphabetic).collect()
@@ -122,8 +137,10 @@ impl Identity {
                 "manufacturer" | "cgmi" | "gmi" => said.manufacturer = Some(value),
                 "model" | "cgmm" | "gmm" => said.model = Some(value),
                 "revision" | "cgmr" | "gmr" => said.revision = said.revision.or(Some(value)),
-                "" if family_of(&value).is_some() => said.manufacturer = said.manufacturer.or(Some(value)),
-                "" if looks_like_model(&value) && said.model.is_none() => said.model = Some(value),
+                "" if family_of(without_maker(&value)).is_some() => {
+                    said.manufacturer = said.manufacturer.or(Some(value))
+                }
+                "" if looks_like_model(without_maker(&value)) && said.model.is_none() => said.model = Some(value),
                 "" if looks_like_model(&value) => said.revision = said.revision.or(Some(value)),
                 _ => {}
             }
@@ -185,7 +202,22 @@ mod tests {
         ];
         assert_eq!((Some("sim7028"), DetectionBasis::Model), id(&simcom));
         assert_eq!((Some("bc35g_bc28"), DetectionBasis::Family), id(&["Quectel", "BC95-B5"]));
-        assert_eq!((Some("sim7028"), DetectionBasis::Family), id(&["Manufacturer: SIMCOM", "Model: SIM7600CE"]));
+        assert_eq!((Some("sim7028"), DetectionBasis::Family), id(&["Manufacturer: SIMCOM", "Model: SIM7022"]));
+    }
+
+    #[test]
+    fn a_model_the_field_knows_speaks_a_dialect_but_for_a_difference() {
+        let simcom = |model: &str| format!("Manufacturer: SIMCOM INCORPORATED|Model: {model}|Revision: V1");
+        for said in [&simcom("SIMCOM_SIM7600G-H"), &simcom("A7670E-LASE"), &simcom("SIM7670G-MNGV"), "SIMCOM_SIM7500E"]
+        {
+            let lines: Vec<&str> = said.split('|').collect();
+            let found = catalogue().detect(&lines);
+            assert_eq!(Some(("sim7028", 2)), found.dialect.map(|d| (d.id.as_str(), d.clients)), "{said}");
+            assert_eq!(DetectionBasis::Kin, found.basis, "{said}");
+        }
+        let found =
+            catalogue().detect(&["Manufacturer: SIMCOM INCORPORATED", "Model: SIM7028", "Revision: 2110B06SIM7028"]);
+        assert_eq!(Some(1), found.dialect.map(|d| d.clients));
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub fn load(name: &str, files: &[Source<'_>]) -> Result<Option<Dialect>, LoadErr
 }
 
 /// Reads differences to the dialect `name`, each written as a child of what is before it: the module that differs so. What
-/// stands under `profile` is not of the dialect (`virtual_module::profiles`).
+/// stands under `profile` or `kin` is not of the dialect (`virtual_module::profiles`, `kin.rs`).
 pub fn load_differing(name: &str, differences: &[Source<'_>], files: &[Source<'_>]) -> Result<Dialect, LoadError> {
     let chain = Chain::below(differences, name, files)?;
     for link in &chain.links[..differences.len()] {
@@ -254,7 +254,9 @@ impl<'a> Chain<'a> {
         for (place, link) in self.links.iter().enumerate() {
             let mut table = DeTable::parse(&link.padded).map_err(|e| self.error(&e, &[]))?;
             if place < self.differences {
-                table.get_mut().remove("profile");
+                for key in ["profile", "kin"] {
+                    table.get_mut().remove(key);
+                }
             }
             tables.push(table);
         }

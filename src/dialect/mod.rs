@@ -16,6 +16,7 @@ pub mod detect;
 pub mod grammar;
 pub mod inherit;
 pub mod json;
+pub mod kin;
 pub mod lookup;
 pub mod matching;
 pub mod reference;

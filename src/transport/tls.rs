@@ -167,7 +167,7 @@ impl ClientTls {
             .map_err(|_| TlsSettingsError::NoCipherSuite)?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let mut config = if self.verify == Verify::Mutual {
+        let mut config = if self.verify == Verify::Mutual || self.client_cert.is_some() {
             let chain = certificates(self.client_cert.as_deref(), "client certificate")?;
             let key = private_key(self.client_key.as_deref(), "client key")?;
             builder.with_client_auth_cert(chain, key).map_err(|error| key_error(&error, "client key"))?

@@ -75,7 +75,8 @@ pub(super) fn security(device: &Device, context: i64) -> Result<Security, Contex
     let names = if device.dialect.command(QUECTEL.command).is_some() { &QUECTEL } else { &SIMCOM };
     let number = |(key, param)| device.setting_int(names.command, key, param, context).unwrap_or_default();
     let verify = match number(names.level) {
-        0 => Verify::Nothing,
+        // 3 of SIMCom: the client shows its certificate, the server's is not checked.
+        0 | 3 => Verify::Nothing,
         1 => Verify::Server,
         _ => Verify::Mutual,
     };
@@ -88,6 +89,7 @@ pub(super) fn security(device: &Device, context: i64) -> Result<Security, Contex
         }
     };
     let (ca, client_cert, client_key) = match verify {
+        Verify::Nothing if number(names.level) == 3 => (None, file(names.cert)?, file(names.key)?),
         Verify::Nothing => (None, None, None),
         Verify::Server => (file(names.ca)?, None, None),
         Verify::Mutual => (file(names.ca)?, file(names.cert)?, file(names.key)?),

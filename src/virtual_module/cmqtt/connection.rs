@@ -77,15 +77,14 @@ impl Client {
         let timeout = device.timer(held.optimeout);
         let secured = match held.server_type {
             0 => Ok(None),
-            _ => security(device, self.tls_context.or(device.dialect.default_of("ssl_ctx_index")).unwrap_or_default())
-                .map(Some),
+            _ => security(device, self.context_of_tls(device)).map(Some),
         };
         self.address = Some(Address {
             text,
             keepalive: call.int("keepalive_time").unwrap_or_default(),
             clean_session: call.int("clean_session").unwrap_or_default(),
-            user,
-            password: call.text("pass_word").map(<[u8]>::to_vec),
+            user: user.filter(|name| !name.is_empty()),
+            password: call.text("pass_word").filter(|word| !word.is_empty()).map(<[u8]>::to_vec),
         });
         let failure = match secured {
             _ if !device.activate(1) => err::NETWORK_CLOSED,
@@ -98,6 +97,12 @@ impl Client {
         };
         self.connect_failed(device, failure);
         Answer::Accepted
+    }
+
+    /// The chosen TLS context, or the one with the client's number (3.2.8).
+    fn context_of_tls(&self, device: &Device) -> i64 {
+        let first = || device.dialect.default_of("ssl_ctx_index").unwrap_or_default();
+        self.tls_context.unwrap_or_else(|| first() + i64::from(self.index))
     }
 
     /// Without a time-out DISCONNECT may take for ever to leave (3.2.9: no limit set).

@@ -578,16 +578,20 @@ fn behind_the_name(parsed: &ParsedCommand) -> String {
     }
 }
 
-/// The arguments as they are meant where some of them lack their quotation marks, or one has some it should not have.
+/// The arguments as they are meant where the last ones are empty, some lack their quotation marks, or one has some it should
+/// not have.
 fn otherwise_quoted<'a>(dialect: &'a Dialect, name: &str, given: &[Given<'_>], wanted: bool) -> Option<Matched<'a>> {
     if !wanted {
         return None;
     }
+    let filled = given.iter().rposition(|one| one.quoted || !one.bytes.is_empty()).map_or(0, |last| last + 1);
+    let given = &given[..filled];
     // All that is no number.
     let is_number = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
     let mut texts = given.to_vec();
     texts.iter_mut().for_each(|given| given.quoted |= !is_number(given.bytes));
-    match_variant(dialect, name, &texts).ok().or_else(|| {
+    let at_once = [given, &texts].into_iter().find_map(|meant| match_variant(dialect, name, meant).ok());
+    at_once.or_else(|| {
         (0..given.len()).find_map(|place| {
             let mut meant = texts.clone();
             meant[place].quoted = !meant[place].quoted;

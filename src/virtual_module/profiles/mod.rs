@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::dialect::Source;
+use crate::dialect::kin;
 use crate::virtual_module::identity::IdentityOptions;
 
 /// Every profile's file.
@@ -18,13 +19,17 @@ const FILES: &[Source<'static>] = &[
     file("bg95", include_str!("bg95.toml")),
     file("bc95", include_str!("bc95.toml")),
     file("bc20", include_str!("bc20.toml")),
+    file("sim7600", include_str!("sim7600.toml")),
+    file("a76xx", include_str!("a76xx.toml")),
+    file("sim7028", include_str!("sim7028.toml")),
 ];
 
-/// Differences that profiles share, by the names they call them.
+/// Differences that profiles share, by the names they call them; beside these the kin of the catalogue.
 const SHARED: &[Source<'static>] = &[
     file("beside_quectel", include_str!("beside_quectel.toml")),
     file("beside_nb_iot", include_str!("beside_nb_iot.toml")),
     file("publish_ctrl_z", include_str!("publish_ctrl_z.toml")),
+    file("beside_simcom", include_str!("beside_simcom.toml")),
 ];
 
 const fn file(name: &'static str, text: &'static str) -> Source<'static> {
@@ -96,16 +101,21 @@ pub fn find(name: &str) -> Option<&'static Profile> {
     PROFILES.iter().find(|profile| profile.name == name || profile.also.iter().any(|other| other == name))
 }
 
+/// A difference that profiles share.
+fn shared(name: &str) -> Option<Source<'static>> {
+    let kin = || kin::find(name).map(|kin| kin.source);
+    SHARED.iter().find(|source| source.name == name).copied().or_else(kin)
+}
+
 impl Profile {
-    /// How its modules' data differ from the document's.
+    /// How its modules' data differ from the document's. A profile with the name of its document is the document.
     pub(super) fn differences(&self) -> impl Iterator<Item = Source<'static>> {
-        let shared = |name: &String| SHARED.iter().find(|source| source.name == name).copied();
-        self.beside.iter().filter_map(shared).chain([file(self.name, self.text)])
+        let own = [file(self.name, self.text)].into_iter().filter(|own| own.name != self.dialect);
+        self.beside.iter().filter_map(|name| shared(name)).chain(own)
     }
 
     fn with_its_files(self) -> Profile {
-        let known = |name: &String| SHARED.iter().any(|source| source.name == name);
-        if let Some(unknown) = self.beside.iter().find(|name| !known(name)) {
+        if let Some(unknown) = self.beside.iter().find(|name| shared(name).is_none()) {
             panic!("the built-in profile {}: there is no shared file {unknown}", self.name);
         }
         self
@@ -149,7 +159,8 @@ mod tests {
             .collect();
         for (place, name) in names.iter().enumerate() {
             assert!(!names[..place].contains(name), "{name} stands twice");
-            assert!(crate::dialect::catalogue().get(name).is_none(), "{name} is a dialect");
+            let is_its_own = find(name).is_some_and(|profile| profile.dialect == *name && profile.quirks.is_empty());
+            assert!(crate::dialect::catalogue().get(name).is_none() || is_its_own, "{name} is a dialect");
         }
     }
 }
