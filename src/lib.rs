@@ -6,6 +6,7 @@
 //!  bindings ──► everything                      the only user of pyo3
 //!  engine ───► proto dialect client transport transcript      threads, locks, ports: the host side
 //!  virtual_module ─► proto dialect transport mqtt cloud       the device side
+//!  replay ───► proto dialect transcript transport             a transcript that plays a module
 //!  bench_broker ───► transport mqtt cloud                     the broker as a test instrument
 //!  transcript ─► proto dialect                                recorded talk, and what it says
 //!  client ───► proto dialect                                  state of the module's own clients
@@ -26,6 +27,8 @@ pub mod engine;
 pub mod error;
 pub mod mqtt;
 pub mod proto;
+#[cfg(feature = "engine")]
+pub mod replay;
 pub mod transcript;
 #[cfg(feature = "engine")]
 pub mod transport;

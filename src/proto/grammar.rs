@@ -198,6 +198,20 @@ pub enum Setting {
     TypedShown,
 }
 
+impl InputRule {
+    /// Which argument announces how long the input is.
+    pub fn length_at(&self) -> Option<usize> {
+        match self {
+            InputRule::None => None,
+            InputRule::Counted { at, .. }
+            | InputRule::CountedOr { at, .. }
+            | InputRule::Keyed { at, .. }
+            | InputRule::Publish { at }
+            | InputRule::File { at } => Some(*at),
+        }
+    }
+}
+
 impl Setting {
     /// How many there are.
     pub(super) const COUNT: usize = 4;

@@ -307,7 +307,7 @@ impl Talk {
 }
 
 /// The grammar of the header's dialect or family; both at once where neither tells.
-fn grammar_of(header: &Header) -> &'static Grammar {
+pub fn grammar_of(header: &Header) -> &'static Grammar {
     let known = header.dialect.as_deref().and_then(|id| dialect::catalogue().get(id)).map(|dialect| dialect.family);
     let family = known.or(match header.family.as_deref() {
         Some("ec" | "bg9x" | "bc") => Some(Family::Qmt),

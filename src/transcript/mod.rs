@@ -11,6 +11,7 @@ pub mod redact;
 pub use decode::Decoded;
 pub use decode::decode;
 pub use decode::decode_line;
+pub use decode::grammar_of;
 pub use format::Direction;
 pub use format::Entry;
 pub use format::FormatError;

@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("transcript", &["proto", "dialect"]),
     ("engine", &["proto", "dialect", "client", "transcript", "transport", "error"]),
     ("virtual_module", &["proto", "dialect", "transport", "mqtt", "cloud", "error"]),
+    ("replay", &["proto", "dialect", "transcript", "transport", "error"]),
     ("bench_broker", &["transport", "mqtt", "cloud", "error"]),
     (
         "bindings",
@@ -27,6 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "transport",
             "engine",
             "virtual_module",
+            "replay",
             "bench_broker",
             "mqtt",
             "cloud",

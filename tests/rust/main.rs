@@ -27,6 +27,8 @@ mod proto_properties;
 #[cfg(feature = "virtual")]
 mod qmt;
 mod random;
+mod replay;
+mod replay_line;
 #[cfg(feature = "virtual")]
 mod rivals;
 mod seed_facts;
