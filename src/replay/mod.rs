@@ -5,6 +5,7 @@
 //! the engine nor the virtual module: what it says was said before.
 
 mod clock;
+mod cutter;
 mod echo;
 mod effect;
 mod heard;

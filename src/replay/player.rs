@@ -16,6 +16,7 @@ use crate::proto::command_line;
 use crate::proto::command_line::Arg;
 use crate::proto::command_line::ParsedCommand;
 use crate::proto::grammar::Asked;
+use crate::replay::cutter::end_of;
 use crate::replay::effect::Effect;
 use crate::replay::manners::Manners;
 use crate::replay::pattern::normal_form;
@@ -24,7 +25,6 @@ use crate::replay::report::Wrong;
 use crate::replay::report::shown;
 use crate::replay::script::Answer;
 use crate::replay::script::Script;
-use crate::replay::script::end_of;
 use crate::replay::script::is_covered;
 
 /// Where the file's times do not count, a pause is at most this long: the host sees what it saw, in several reads.
