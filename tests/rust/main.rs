@@ -87,6 +87,8 @@ mod virtual_power;
 #[cfg(feature = "virtual")]
 mod virtual_profiles;
 #[cfg(feature = "virtual")]
+mod virtual_profiles_simcom;
+#[cfg(feature = "virtual")]
 mod virtual_qmt;
 #[cfg(feature = "virtual")]
 mod virtual_quirks;

@@ -50,7 +50,7 @@ impl Staged {
 
     /// Whether this AT+CMQTTUNSUB means the staged topic, not a length (decision 8).
     pub(super) fn names_unsubscribe(&self, call: &Matched<'_>) -> bool {
-        self.unsubscribe.is_some() && call.values.len() == 2
+        self.unsubscribe.is_some() && call.values.len() <= 2
     }
 
     /// What a command uses up is forgotten with it, successful or not (3.2.10 to 3.2.14).
@@ -236,8 +236,8 @@ impl Client {
 
     /// `AT+CMQTTUNSUB=0,<dup>` while a topic is staged (decision 8).
     pub(super) fn unsubscribe_staged(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
-        let second = call.values.get(1).and_then(|(name, _)| call.int(name));
-        if !matches!(second, Some(0 | 1)) {
+        let second = call.values.get(1).map(|(name, _)| call.int(name));
+        if !matches!(second, None | Some(Some(0 | 1))) {
             return Answer::Refused(Refusal::Parameter);
         }
         let staged = self.staged.unsubscribe.clone();
