@@ -57,6 +57,8 @@ pub enum Kind {
     PortClosed,
     /// What came makes no sense, or it is no longer known whose answer a line is.
     Garbled,
+    /// Nothing that was tried brought the module back.
+    RecoveryFailed,
     /// A rule of ours is broken.
     Internal,
 }
@@ -74,7 +76,8 @@ impl Kind {
             | Kind::PortGone
             | Kind::NoAnswer
             | Kind::PortClosed
-            | Kind::Garbled => Fault::Link,
+            | Kind::Garbled
+            | Kind::RecoveryFailed => Fault::Link,
             Kind::Internal => Fault::Bug,
         }
     }

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from modemrig.errors import PortForbidden as PortForbidden
     from modemrig.errors import PortGone as PortGone
     from modemrig.errors import PortMissing as PortMissing
+    from modemrig.errors import RecoveryFailed as RecoveryFailed
     from modemrig.errors import RequestFailed as RequestFailed
     from modemrig.errors import Unsupported as Unsupported
     from modemrig.events import AttachStep as AttachStep
@@ -76,6 +77,11 @@ if TYPE_CHECKING:
     from modemrig.modem import identify as identify
     from modemrig.modem import open as open
     from modemrig.modem import ports as ports
+    from modemrig.recovery import Power as Power
+    from modemrig.recovery import PowerCommand as PowerCommand
+    from modemrig.recovery import Recovery as Recovery
+    from modemrig.recovery import RecoveryPlan as RecoveryPlan
+    from modemrig.recovery import RecoveryStep as RecoveryStep
     from modemrig.reference import catalogue as catalogue
     from modemrig.reference import dialects as dialects
     from modemrig.transcripts import decode as decode
@@ -110,6 +116,7 @@ _HOME = {
         "PortForbidden",
         "PortGone",
         "PortMissing",
+        "RecoveryFailed",
         "RequestFailed",
         "Unsupported",
     ),
@@ -130,6 +137,7 @@ _HOME = {
     ),
     "families": ("Profile", "profiles"),
     "modem": ("Modem", "identify", "open", "ports"),
+    "recovery": ("Power", "PowerCommand", "Recovery", "RecoveryPlan", "RecoveryStep"),
     "reference": ("catalogue", "dialects"),
     "transcripts": ("decode", "decode_line"),
     "virtual": ("InjectedFault", "Traffic", "VirtualModule"),

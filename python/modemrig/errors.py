@@ -8,7 +8,10 @@ The extension module raises these classes and no others of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from modemrig.recovery import Recovery
 
 __all__ = [
     "BadValue",
@@ -30,6 +33,7 @@ __all__ = [
     "PortForbidden",
     "PortGone",
     "PortMissing",
+    "RecoveryFailed",
     "RequestFailed",
     "Unsupported",
 ]
@@ -190,6 +194,13 @@ class PortClosed(LinkError):
 
 class Garbled(LinkError):
     """What came makes no sense, or it is no longer known whose answer a line is."""
+
+
+class RecoveryFailed(LinkError):
+    """Nothing that was tried brought the module back; the message says what was."""
+
+    recovery: Recovery | None = None
+    """What was tried, step by step."""
 
 
 class Bug(ModemrigError):

@@ -63,6 +63,7 @@ fn class_name(kind: Kind) -> &'static str {
         Kind::NoAnswer => "NoAnswer",
         Kind::PortClosed => "PortClosed",
         Kind::Garbled => "Garbled",
+        Kind::RecoveryFailed => "RecoveryFailed",
         Kind::Internal => "Bug",
     }
 }

@@ -19,6 +19,9 @@ use crate::transport::Transport;
 
 /// How long `close` waits for the reader and for a caller who reads in its place.
 const JOIN: Duration = Duration::from_secs(1);
+/// How often a caller who reads in place looks whether it was asked to leave: a recovery needs the wire, and the line
+/// itself may say nothing.
+const GLANCE: Duration = Duration::from_millis(200);
 /// The first buffer; it grows to the second on a line that fills it, so that an idle port costs little memory.
 const SMALL: usize = 4 * 1024;
 const LARGE: usize = 64 * 1024;
@@ -112,7 +115,7 @@ impl Port {
                 // What came between the look and the baton was read by its last holder: the line may say nothing more.
                 Some(borrowed) if *self.signal.lock() != seen => drop(borrowed),
                 Some(mut borrowed) => {
-                    let wake = borrowed.read_here(slice);
+                    let wake = borrowed.read_here(shorter(slice, Some(GLANCE)));
                     drop(borrowed);
                     if let Err(error) = wake {
                         self.end(error);
@@ -131,7 +134,7 @@ impl Port {
 
     fn take_baton(&self) -> Option<Borrowed<'_>> {
         let receiver = self.baton.lock().receiver.take()?;
-        self.readiness.disarm();
+        self.readiness().disarm();
         Some(Borrowed { port: self, receiver: Some(receiver) })
     }
 
@@ -142,11 +145,11 @@ impl Port {
         let mut deadline = None;
         while !self.has_ended() {
             let now = clock::now();
-            let line = self.readiness.wait_as_reader(deadline.map(|at: Instant| at.saturating_duration_since(now)));
+            let line = self.readiness().wait_as_reader(deadline.map(|at: Instant| at.saturating_duration_since(now)));
             let Some(mut receiver) = self.await_baton() else { break };
             let read = self.receive(&mut receiver, line);
             deadline = self.protocol.lock().next_deadline();
-            self.readiness.arm(self.interest());
+            self.readiness().arm(self.interest());
             self.return_baton(receiver);
             if let Err(error) = read {
                 self.end(error);
@@ -210,15 +213,22 @@ impl Port {
         Ok(())
     }
 
-    /// Waits, bounded, until nobody reads any more, and lets the line go.
+    /// Waits, bounded, until nobody reads any more, and lets the line go; nothing more will be said.
     pub fn let_go(&self) {
+        if self.put_down() {
+            self.talk.lock().finish();
+        }
+    }
+
+    /// Waits, bounded, until nobody reads any more, and lets the line go; says whether it is gone.
+    pub(super) fn put_down(&self) -> bool {
         let deadline = clock::now() + JOIN;
         let mut baton = self.baton.lock();
         while !baton.let_go && (baton.reading || baton.receiver.is_none()) {
             let now = clock::now();
             if now >= deadline {
                 log::error!(target: "modemrig::engine", "{}: the reader did not end in time", self.name);
-                return;
+                return false;
             }
             self.baton_bell.wait(&mut baton, Some(deadline - now));
         }
@@ -227,7 +237,14 @@ impl Port {
         self.baton_bell.ring();
         drop(baton);
         drop(receiver);
-        self.talk.lock().finish();
+        true
+    }
+
+    /// Another line to read from; nobody reads yet.
+    pub(super) fn take_up(&self, line: Arc<dyn Transport>) {
+        let mut baton = self.baton.lock();
+        baton.receiver = Some(Receiver::new(line));
+        baton.let_go = false;
     }
 }
 
@@ -244,7 +261,7 @@ impl Borrowed<'_> {
         let now = clock::now();
         let deadline = self.port.protocol.lock().next_deadline();
         let most = shorter(slice, deadline.map(|at| at.saturating_duration_since(now)));
-        let line = self.port.readiness.wait_here(self.port.interest(), most);
+        let line = self.port.readiness().wait_here(self.port.interest(), most);
         if self.port.has_ended() {
             return Ok(());
         }
@@ -257,7 +274,7 @@ impl Drop for Borrowed<'_> {
         let port = self.port;
         // The reader thread does not know of a deadline that arose while a caller read; room to write wakes it at once.
         let deadline = port.protocol.lock().next_deadline();
-        port.readiness.arm(if deadline.is_some() { Interest::ReadWrite } else { port.interest() });
+        port.readiness().arm(if deadline.is_some() { Interest::ReadWrite } else { port.interest() });
         if let Some(receiver) = self.receiver.take() {
             port.return_baton(receiver);
         }

@@ -283,8 +283,11 @@ impl Client {
             let mut last: Option<Arc<Exchange>> = None;
             for order in &orders {
                 let exchange = self.port().execute_in_turn(order.clone(), until)?;
-                let refused =
-                    matches!(&exchange.record().final_result, Some((result, _)) if *result != FinalResult::Ok);
+                let refused = {
+                    let record = exchange.record();
+                    record.is_cut_short()
+                        || matches!(&record.final_result, Some((result, _)) if *result != FinalResult::Ok)
+                };
                 if refused && let Some(error) = self.port().verdict(&exchange) {
                     return Err(error);
                 }

@@ -147,6 +147,7 @@ impl Port {
         awaited: Option<Awaited>,
         exchange: &Arc<Exchange>,
     ) -> Result<(), Error> {
+        self.may_speak()?;
         let now = clock::now();
         if let (Some(client), Some(op)) = (exchange.client, exchange.effect)
             && let Some(slot) = self.clients.get(usize::from(client))

@@ -12,6 +12,7 @@ use crate::engine::reply::LateResult;
 use crate::engine::reply::final_text;
 use crate::engine::reply::text_of;
 use crate::engine::verdict;
+use crate::error::Error;
 use crate::proto::FinalResult;
 use crate::proto::Op;
 
@@ -58,6 +59,8 @@ pub struct Record {
     pub retries: u16,
     /// The waiter gave up.
     pub abandoned: bool,
+    /// The port was gone meanwhile, and goes on over another line.
+    pub gone: Option<Error>,
 }
 
 /// One thing in the order of the wire.
@@ -116,7 +119,7 @@ impl Exchange {
 
 impl Record {
     fn progress(&self, has_result: bool, now: Instant) -> Progress {
-        if self.restarted || self.abandoned {
+        if self.is_cut_short() {
             return Progress::Complete;
         }
         let refused = matches!(&self.final_result, Some((result, _)) if *result != FinalResult::Ok);
@@ -136,6 +139,11 @@ impl Record {
         }
     }
 
+    /// Whether nothing will come any more, whatever is missing.
+    pub fn is_cut_short(&self) -> bool {
+        self.restarted || self.abandoned || self.gone.is_some()
+    }
+
     /// A copy, unless all went well.
     pub fn failed_copy(&self) -> Option<Record> {
         let accepted = matches!(&self.final_result, Some((FinalResult::Ok, _)) | None);
@@ -143,7 +151,7 @@ impl Record {
             Some((result, _)) => verdict::failure_code(result).is_none(),
             None => self.final_result.is_some() && self.lost.is_none() && !self.abandoned,
         };
-        let fine = accepted && good && !self.restarted;
+        let fine = accepted && good && !self.restarted && self.gone.is_none();
         (!fine).then(|| self.clone())
     }
 

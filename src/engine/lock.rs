@@ -28,6 +28,8 @@ pub enum Rank {
     Trace,
     /// The count of things that happened.
     Signal,
+    /// Why the port ended, and the wait for its line; held for a copy only.
+    End,
 }
 
 /// A lock with a rank.

@@ -45,7 +45,9 @@ impl Modem {
         let until = wait.until(identity::OPENING);
         let line = dial::dial(target, &options, &until)?;
         let shown_as = options.shown_as.clone().unwrap_or_else(|| target.to_owned());
-        Modem::start(line, OpenOptions { shown_as: Some(shown_as), ..options }, &until)
+        let modem = Modem::start(line, OpenOptions { shown_as: Some(shown_as), ..options }, &until)?;
+        modem.remember_port(target);
+        Ok(modem)
     }
 
     /// Opens on a line that is already there.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::Weak;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -68,8 +69,11 @@ pub struct Port {
     pub(super) baton_bell: Bell,
     pub(super) signal: Lock<u64>,
     pub(super) signal_bell: Bell,
-    pub(super) readiness: Readiness,
-    ended: OnceLock<Error>,
+    pub(super) line_wait: Lock<Arc<Readiness>>,
+    /// Names under which the port can be found again.
+    pub(super) names: Lock<Vec<String>>,
+    over: AtomicBool,
+    reason: Lock<Option<Error>>,
 }
 
 /// Settings of TLS contexts by context, command and key.
@@ -141,8 +145,10 @@ impl Port {
             baton_bell: Bell::default(),
             signal: Lock::new(Rank::Signal, 0),
             signal_bell: Bell::default(),
-            readiness,
-            ended: OnceLock::new(),
+            line_wait: Lock::new(Rank::End, Arc::new(readiness)),
+            names: Lock::new(Rank::End, Vec::new()),
+            over: AtomicBool::new(false),
+            reason: Lock::new(Rank::End, None),
         })
     }
 
@@ -216,27 +222,66 @@ impl Port {
         }
     }
 
+    // ---- another line ----
+
+    /// The wait for the present line.
+    pub(super) fn readiness(&self) -> Arc<Readiness> {
+        Arc::clone(&self.line_wait.lock())
+    }
+
+    /// The port goes on over this line, read by nobody yet. The error of a port that was closed meanwhile.
+    pub(super) fn go_on_over(&self, line: &Arc<dyn Transport>) -> Result<(), Error> {
+        let failed = |error: std::io::Error| Error::new(Kind::Internal, format!("{}: {error}", self.name));
+        let readiness = Arc::new(Readiness::new(line.as_raw_fd()).map_err(failed)?);
+        self.take_up(Arc::clone(line));
+        *self.line_wait.lock() = readiness;
+        *self.transmit.lock() = Transmit { line: Some(Arc::clone(line)), unsent: Vec::new() };
+        let mut reason = self.reason.lock();
+        match &*reason {
+            Some(error) if error.kind == Kind::PortClosed => {
+                let closed = error.clone();
+                drop(reason);
+                self.transmit.lock().line = None;
+                self.put_down();
+                Err(closed)
+            }
+            _ => {
+                *reason = None;
+                self.over.store(false, Ordering::Release);
+                Ok(())
+            }
+        }
+    }
+
     // ---- the end ----
 
     /// Whether the port is closed or gone.
     pub fn has_ended(&self) -> bool {
-        self.ended.get().is_some()
+        self.over.load(Ordering::Acquire)
     }
 
     /// The error the port ended with.
     pub fn still_open(&self) -> Result<(), Error> {
-        match self.ended.get() {
-            Some(error) => Err(error.clone()),
-            None => Ok(()),
+        if !self.has_ended() {
+            return Ok(());
         }
+        self.reason.lock().clone().map_or(Ok(()), Err)
     }
 
-    /// Ends the port, whatever the reason, and wakes everyone. The first reason counts.
+    /// Ends the port, whatever the reason, and wakes everyone. The first reason counts, but that the program closed it is final.
     pub fn end(&self, reason: Error) {
-        if self.ended.set(reason).is_err() {
-            return;
+        {
+            let mut present = self.reason.lock();
+            if present.is_some() {
+                if reason.kind == Kind::PortClosed {
+                    *present = Some(reason);
+                }
+                return;
+            }
+            *present = Some(reason);
+            self.over.store(true, Ordering::Release);
         }
-        self.readiness.wake_for_good();
+        self.readiness().wake_for_good();
         drop(self.baton.lock());
         self.baton_bell.ring();
         self.happened();

@@ -65,7 +65,7 @@ fn natural(path: &str) -> (String, u64) {
 }
 
 /// The names below `/dev/serial`, by the device they lead to.
-fn links() -> HashMap<String, Vec<String>> {
+pub(super) fn links() -> HashMap<String, Vec<String>> {
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     for folder in ["/dev/serial/by-id", "/dev/serial/by-path"] {
         let Ok(entries) = fs::read_dir(Path::new(folder)) else { continue };
@@ -156,18 +156,22 @@ fn unasked(heard: &[u8]) -> Option<PortKind> {
 }
 
 /// `OK`, also the numeric one.
-fn is_answer(heard: &[u8]) -> bool {
+pub(super) fn is_answer(heard: &[u8]) -> bool {
     let text: Vec<u8> = heard.iter().copied().filter(|byte| *byte != b'\n').collect();
     memchr::memmem::find(&text, b"OK\r").is_some() || text.ends_with(b"\r0\r") || text == b"0\r"
 }
 
-fn send(line: &Arc<dyn Transport>, bytes: &[u8]) {
+pub(super) fn send(line: &Arc<dyn Transport>, bytes: &[u8]) {
     // What cannot be sent is not answered, and that is what the caller looks at.
     let _ = line.write(bytes);
 }
 
 /// What comes until `enough`, or until the time is over.
-fn listen(line: &Arc<dyn Transport>, until: &Until<'_>, enough: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>, Error> {
+pub(super) fn listen(
+    line: &Arc<dyn Transport>,
+    until: &Until<'_>,
+    enough: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<u8>, Error> {
     let failed = |error: std::io::Error| Error::new(Kind::PortGone, format!("the port failed: {error}"));
     let readiness = Readiness::new(line.as_raw_fd()).map_err(failed)?;
     let mut heard = Vec::new();

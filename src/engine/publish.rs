@@ -143,7 +143,7 @@ impl Client {
         let port = self.port();
         let refused = {
             let record = exchange.record();
-            record.restarted || matches!(&record.final_result, Some((result, _)) if *result != FinalResult::Ok)
+            record.is_cut_short() || matches!(&record.final_result, Some((result, _)) if *result != FinalResult::Ok)
         };
         if refused {
             let error = port.verdict(&exchange);

@@ -28,17 +28,7 @@ impl OpenPort {
         })?;
         let port = Port::new(line, name.clone(), options, talk).map_err(failed)?;
         let port = Arc::new(port);
-        port.announce_reader();
-        let reader = Arc::clone(&port);
-        let short: String = name.rsplit('/').next().unwrap_or(&name).chars().take(12).collect();
-        let started = std::thread::Builder::new()
-            .name(format!("mr-{short}"))
-            .stack_size(256 * 1024)
-            .spawn(move || reader.read_until_ended());
-        if let Err(error) = started {
-            port.reader_ended();
-            return Err(failed(error));
-        }
+        start_reader(&port).map_err(failed)?;
         log::info!(target: "modemrig::engine", "{name}: open");
         Ok(OpenPort { port })
     }
@@ -54,6 +44,22 @@ impl OpenPort {
             log::info!(target: "modemrig::engine", "{name}: closed");
         }
     }
+}
+
+/// Starts a thread that reads the port until it ends.
+pub fn start_reader(port: &Arc<Port>) -> std::io::Result<()> {
+    port.announce_reader();
+    let reader = Arc::clone(port);
+    let short: String = port.name.rsplit('/').next().unwrap_or(&port.name).chars().take(12).collect();
+    let started = std::thread::Builder::new()
+        .name(format!("mr-{short}"))
+        .stack_size(256 * 1024)
+        .spawn(move || reader.read_until_ended());
+    if let Err(error) = started {
+        port.reader_ended();
+        return Err(error);
+    }
+    Ok(())
 }
 
 impl Drop for OpenPort {

@@ -16,6 +16,7 @@ use crate::engine::clock;
 use crate::engine::identity::FIRST_WORDS;
 use crate::engine::port::Port;
 use crate::engine::port::count;
+use crate::engine::recover_pending::GivenUp;
 use crate::engine::wait::Until;
 use crate::error::Error;
 use crate::error::Kind;
@@ -136,6 +137,7 @@ impl Port {
         let (prompted, name) = (command.record().prompted, name_of(&command.shown).to_owned());
         command.record().abandoned = true;
         protocol.owed.retain(|(_, other)| !std::sync::Arc::ptr_eq(other, &command));
+        protocol.given_up = GivenUp::of(&protocol.te, command.client);
         protocol.te.abandon_command();
         protocol.footing = Footing::Lost { name, counting: prompted };
         drop(protocol);
@@ -146,6 +148,7 @@ impl Port {
     pub fn resynchronise(&self, until: &Until<'_>) -> Result<(), Error> {
         let mut tried = 0;
         loop {
+            self.may_speak()?;
             let now = clock::now();
             let footing = self.protocol.lock().footing.clone();
             let (name, counting, given_up) = match footing {
@@ -172,11 +175,15 @@ impl Port {
                 tried += 1;
             }
             let slice = patience.map_or(*until, |at| until.cut(at));
-            let changed = self.wait(&slice, |_| match &self.protocol.lock().footing {
-                Footing::Sure => Step::Done(()),
-                Footing::Lost { counting: false, .. } if counting => Step::Done(()),
-                Footing::Lost { counting: true, .. } if !counting => Step::Done(()),
-                _ => Step::NotYet(None),
+            let changed = self.wait(&slice, |_| {
+                let asked_to_leave = self.turn.is_recovered_elsewhere();
+                match &self.protocol.lock().footing {
+                    _ if asked_to_leave => Step::Done(()),
+                    Footing::Sure => Step::Done(()),
+                    Footing::Lost { counting: false, .. } if counting => Step::Done(()),
+                    Footing::Lost { counting: true, .. } if !counting => Step::Done(()),
+                    _ => Step::NotYet(None),
+                }
             })?;
             if changed.is_some() && self.protocol.lock().footing == Footing::Sure {
                 count(&self.counts.resynchronised, 1);

@@ -16,6 +16,7 @@ use crate::engine::messages::TimedEvent;
 use crate::engine::port::CLIENTS;
 use crate::engine::port::Port;
 use crate::engine::port::count;
+use crate::engine::recover_pending::GivenUp;
 use crate::engine::reply::LateResult;
 use crate::engine::resync::Footing;
 use crate::engine::resync::SETTLING;
@@ -50,6 +51,8 @@ pub struct Protocol {
     pub told: u8,
     /// Until then a surplus final result may come.
     pub settles: Option<Instant>,
+    /// The command that was given up last.
+    pub given_up: GivenUp,
 }
 
 /// What one read amounts to, applied when the protocol lock is free again.
@@ -76,6 +79,7 @@ impl Protocol {
             revive: false,
             told: 0,
             settles: None,
+            given_up: GivenUp::default(),
         }
     }
 
@@ -362,6 +366,19 @@ impl Port {
         let cause = if reported == BEARER_GONE { Cause::Bearer } else { Cause::Connection };
         batch.changes.push(Change::Lost { client, code, reported: reported.to_owned(), cause });
         batch.happened = true;
+    }
+
+    /// The module is known to have restarted though it did not say so.
+    pub fn declare_restarted(&self) {
+        let mut batch = Batch::default();
+        {
+            let mut protocol = self.protocol.lock();
+            let fresh = Protocol::new(crate::dialect::grammar::any());
+            protocol.te = fresh.te;
+            self.restarted(&mut protocol, &Event::Restarted, &mut batch);
+        }
+        // Nothing is in it that could fail: it has no bytes to write.
+        let _ = self.apply(batch, crate::engine::clock::now());
     }
 
     fn restarted(&self, protocol: &mut Protocol, event: &Event, batch: &mut Batch) {

@@ -89,6 +89,9 @@ impl Port {
 
     fn judge(&self, exchange: &Exchange, record: &Record) -> Option<Error> {
         let shown = &exchange.shown;
+        if let Some(error) = &record.gone {
+            return Some(error.clone());
+        }
         if record.restarted {
             let error = Error::new(Kind::ModuleRestarted, format!("the module restarted during {shown}"));
             return Some(error.with_remedy("configure and open its clients anew"));

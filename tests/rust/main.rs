@@ -9,6 +9,7 @@ mod engine_commands;
 #[cfg(feature = "virtual")]
 mod engine_formats;
 mod engine_lifecycle;
+mod engine_recovery;
 mod engine_script;
 #[cfg(feature = "virtual")]
 mod engine_tls;

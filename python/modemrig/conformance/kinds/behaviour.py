@@ -135,7 +135,12 @@ class Behaviours(Kind):
         for row in self.rows:
             if (place := row.place(document)) is not None:
                 subject, section = place
-                words = [subject.removeprefix("AT").removeprefix("+"), row.key, self.name if self.is_in_ids else "", row.word]
+                words = [
+                    subject.removeprefix("AT").removeprefix("+"),
+                    row.key,
+                    self.name if self.is_in_ids else "",
+                    row.word,
+                ]
                 yield fact_id(document.id, section, *filter(None, words)), subject, row
 
     def facts(self, document: Document) -> Iterator[Fact]:
