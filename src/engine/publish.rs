@@ -11,6 +11,7 @@ use crate::engine::client::int;
 use crate::engine::client::text;
 use crate::engine::clock;
 use crate::engine::commands::Goal;
+use crate::engine::exchange::Exchange;
 use crate::engine::receipt::Receipt;
 use crate::engine::wait::Until;
 use crate::engine::wait::Wait;
@@ -129,17 +130,21 @@ impl Client {
         until: &Until<'_>,
     ) -> Result<Receipt, Error> {
         let port = self.port();
+        let asks = matches!(order.input, Input::Prompt(_));
         let exchange = port.execute(order, until, Goal::Accepted)?;
+        if asks && was_taken_unasked(&exchange) {
+            port.give_up_result(&exchange);
+            let message = format!("{} was taken without asking for the payload", exchange.shown);
+            let error = Error::new(Kind::Garbled, message)
+                .awaiting("the prompt", until.waited(clock::now()))
+                .with_remedy("this module takes the payload in the command line; what it published is the length");
+            return Err(port.explain(error));
+        }
         self.receipt(exchange, msgid, until)
     }
 
     /// The receipt of an accepted publish; the error of a refused one.
-    pub(crate) fn receipt(
-        &self,
-        exchange: Arc<crate::engine::exchange::Exchange>,
-        msgid: u16,
-        until: &Until<'_>,
-    ) -> Result<Receipt, Error> {
+    pub(crate) fn receipt(&self, exchange: Arc<Exchange>, msgid: u16, until: &Until<'_>) -> Result<Receipt, Error> {
         let port = self.port();
         let refused = {
             let record = exchange.record();
@@ -154,6 +159,14 @@ impl Client {
         let due = clock::now() + patience.max(own);
         Ok(Receipt::new(Arc::clone(port), exchange, msgid, due))
     }
+}
+
+/// Whether the module said `OK` to a publish and never asked for its payload: firmware that has the payload in the command
+/// line takes the length for it (FIELD F13).
+fn was_taken_unasked(exchange: &Exchange) -> bool {
+    let record = exchange.record();
+    let accepted = matches!(&record.final_result, Some((FinalResult::Ok, _))) && !record.restarted;
+    accepted && !record.prompted
 }
 
 /// A message goes to one topic: a wildcard or an empty name is nobody's (MQTT 3.1.1, 4.7).

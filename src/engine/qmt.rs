@@ -1,10 +1,12 @@
 //! Client operations of the Quectel family: AT+QMTOPEN, QMTCONN, QMTSUB, QMTUNS, QMTDISC, QMTCLOSE, QMTRECV.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::client::ClientState;
 use crate::client::Purpose;
 use crate::dialect;
+use crate::dialect::grammar;
 use crate::engine::baton::Step;
 use crate::engine::client::Client;
 use crate::engine::client::Credentials;
@@ -163,7 +165,7 @@ impl Client {
     ) -> Result<Vec<(String, Option<u8>)>, Error> {
         let until = self.until("AT+QMTSUB", wait);
         let wanted = topics.iter().flat_map(|(topic, qos)| [text(topic), int(*qos)]).collect();
-        let result = self.numbered("AT+QMTSUB", wanted, &until)?;
+        let result = self.subscribed(wanted, &until)?;
         let granted = result.values.iter().map(|value| u8::try_from(*value).ok()).chain(std::iter::repeat(None));
         Ok(topics.iter().map(|(topic, _)| topic.clone()).zip(granted).collect())
     }
@@ -172,6 +174,34 @@ impl Client {
         let until = self.until("AT+QMTUNS", wait);
         self.numbered("AT+QMTUNS", topics.iter().map(|topic| text(topic)).collect(), &until)?;
         Ok(())
+    }
+
+    /// One firmware restarts at a subscription with a packet identifier of ours (FIELD F21). After such a restart the module
+    /// chooses it, unless it refuses to: then the restart had another reason.
+    fn subscribed(&self, wanted: Vec<dialect::Value>, until: &Until<'_>) -> Result<LateResult, Error> {
+        let falls = &self.slot().falls_over_ids;
+        if falls.load(Ordering::Relaxed) {
+            match self.unnumbered("AT+QMTSUB", &wanted, until) {
+                Err(error) if error.kind == Kind::CommandRefused => falls.store(false, Ordering::Relaxed),
+                other => return other,
+            }
+        }
+        let done = self.numbered("AT+QMTSUB", wanted, until);
+        if matches!(&done, Err(error) if error.kind == Kind::ModuleRestarted) {
+            falls.store(true, Ordering::Relaxed);
+        }
+        done
+    }
+
+    /// A request with 0 for its packet identifier, which not every document allows.
+    fn unnumbered(&self, name: &str, arguments: &[dialect::Value], until: &Until<'_>) -> Result<LateResult, Error> {
+        let mut all = vec![int(1)];
+        all.extend_from_slice(arguments);
+        let order = self.order(name, "write", &all, None)?;
+        let written = format!("{name}={},1,", self.index);
+        let rest = order.line.strip_prefix(written.as_bytes()).unwrap_or_default();
+        let line = [format!("{name}={},0,", self.index).as_bytes(), rest].concat();
+        self.late(Order::of_line(line, None, grammar::any())?, until)
     }
 
     /// A request with a packet identifier of its own.

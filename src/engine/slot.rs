@@ -33,6 +33,8 @@ pub struct ClientSlot {
     pub lost: AtomicBool,
     /// Messages wait in the module's own slots.
     pub stored: AtomicBool,
+    /// The module restarted at a subscription whose packet identifier was not 0.
+    pub falls_over_ids: AtomicBool,
 }
 
 /// What is known of a client.
@@ -73,6 +75,7 @@ impl ClientSlot {
             losses: Queue::new(LOSSES, usize::MAX),
             lost: AtomicBool::new(false),
             stored: AtomicBool::new(false),
+            falls_over_ids: AtomicBool::new(false),
         }
     }
 

@@ -54,17 +54,22 @@ pub(super) fn look(rest: &[u8], at: usize, context: &Context<'_>, silence: Silen
         match (rest.get(after), rest.get(after + 1)) {
             (None, _) if silence == Silence::None => return Step::More(Silence::Short),
             (Some(b','), None) if silence == Silence::None => return Step::More(Silence::Short),
-            (Some(b'\r'), None) if strict && silence == Silence::None => return Step::More(Silence::Short),
+            (Some(b'\r'), None) if silence == Silence::None => return Step::More(Silence::Short),
             (Some(b','), Some(first)) if strict || *first == b'"' => {
                 if let Some(step) = look.counted(after + 1, length, strict, memory) {
                     return step;
                 }
             }
-            (Some(b'\r'), Some(b'\n')) if strict => {
-                if let Some(step) = look.counted(after + 2, length, strict, memory) {
-                    return step;
+            // The payload may stand on the next line. No line of a module begins with a quotation mark.
+            (Some(b'\r'), Some(b'\n')) => match rest.get(after + 2) {
+                None if !strict && silence == Silence::None => return Step::More(Silence::Short),
+                next if strict || next == Some(&b'"') => {
+                    if let Some(step) = look.counted(after + 2, length, strict, memory) {
+                        return step;
+                    }
                 }
-            }
+                _ => {}
+            },
             _ => {}
         }
     }

@@ -9,6 +9,8 @@ mod engine_commands;
 #[cfg(feature = "virtual")]
 mod engine_formats;
 mod engine_lifecycle;
+#[cfg(feature = "virtual")]
+mod engine_quirks_qmt;
 mod engine_recovery;
 mod engine_script;
 #[cfg(feature = "virtual")]
