@@ -2,6 +2,21 @@
 //! waits a fixed time and looks for it in all that came, one compares whole lines. What they send is what such programs send;
 //! the scripts are ours.
 
+use std::time::Duration;
+
+use modemrig::bench_broker::BenchBroker;
+use modemrig::bench_broker::BenchOptions;
+use modemrig::client::ClientState;
+use modemrig::engine::Credentials;
+use modemrig::engine::Modem;
+use modemrig::engine::OpenOptions;
+use modemrig::engine::Outgoing;
+use modemrig::engine::Wait;
+use modemrig::error::Error;
+use modemrig::virtual_module::BrokerAddress;
+use modemrig::virtual_module::Endpoint;
+use modemrig::virtual_module::Network;
+use modemrig::virtual_module::VirtualModule;
 use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::simulation::SimulatedModule;
 
@@ -13,14 +28,14 @@ enum Manner {
     /// It reads byte by byte until the text is there.
     Bytes,
     /// It waits so many seconds, then looks whether the text is in what came.
-    Wait(f64),
+    Pause(f64),
     /// It reads lines, and one of them must be the text; a prompt is a text of its own.
     Lines,
 }
 
 use Manner::Bytes;
 use Manner::Lines;
-use Manner::Wait;
+use Manner::Pause;
 
 /// What is written (a command line unless it ends with a line end itself or begins with `<`, which types what follows as it
 /// is), and what must come of it; empty: whatever comes.
@@ -98,7 +113,7 @@ const SESSIONS: &[(&str, Manner, &[&str], &[Step])] = &[
     ),
     (
         "STM32, fixed times, asking before each step what is so already",
-        Wait(0.5),
+        Pause(0.5),
         BOTH,
         &[
             ("ATE0\r\n", "OK"),
@@ -133,7 +148,7 @@ const SESSIONS: &[(&str, Manner, &[&str], &[Step])] = &[
     ),
     (
         "MicroPython, a second for each answer, line ends behind everything",
-        Wait(1.0),
+        Pause(1.0),
         BOTH,
         &[
             ("AT+CGDCONT=1,\"IP\",\"\"\r\n", "OK"),
@@ -302,13 +317,13 @@ fn answered(module: &mut SimulatedModule, manner: Manner, sent: &str, awaited: &
     }
     match manner {
         Bytes => {
-            let found = module.until(awaited.as_bytes(), std::time::Duration::from_secs(PATIENCE));
+            let found = module.until(awaited.as_bytes(), Duration::from_secs(PATIENCE));
             // What follows in the same breath is thrown away with the next command.
             let rest = String::from_utf8_lossy(&module.take_output()).into_owned();
             module.after(0.1);
             found.map(drop).ok_or(rest)
         }
-        Wait(seconds) => {
+        Pause(seconds) => {
             let came = module.after(seconds);
             if came.contains(awaited) { Ok(()) } else { Err(came) }
         }
@@ -363,6 +378,8 @@ const BESIDE: &[(&str, &str)] = &[
     ("AT+CSSLCFG?", "+CSSLCFG: 9,"),
     ("AT+CMQTTCNCTTIMEOUT=0,10", ""),
     ("AT&W", ""),
+    ("AT&D0", ""),
+    ("ATH", ""),
 ];
 
 #[test]
@@ -412,5 +429,81 @@ fn a_client_over_tls_checks_what_its_context_says() {
             host.write(b"AT+CMQTTSTOP\r\n");
             host.until("+CMQTTSTOP: 0\r\n");
         }
+    }
+}
+
+/// Longer than any step takes on a loaded machine.
+fn wait() -> Wait<'static> {
+    Wait::at_most(Duration::from_secs(20))
+}
+
+/// A module on a pseudo-terminal, and what is behind it.
+fn on_a_port(profile: &str) -> (BenchBroker, VirtualModule) {
+    let broker = BenchBroker::start(BenchOptions::default()).expect("a broker");
+    let address = BrokerAddress { host: broker.host().into(), port: broker.port(), tls_port: broker.tls_port() };
+    let module = VirtualModule::start(VirtualOptions {
+        endpoint: Endpoint::Pty { link: None },
+        network: Network { redirect: Some(address) },
+        ..VirtualOptions::new(profile)
+    });
+    (broker, module.expect("a virtual module"))
+}
+
+/// A session of our own host, both clients at once; the module is met, not described.
+fn session(modem: &Modem, profile: &str) {
+    assert_eq!(("sim7028", 2), (modem.dialect().id.as_str(), modem.clients()), "{profile}");
+    let step = |what: &str, outcome: Result<(), Error>| {
+        outcome.unwrap_or_else(|error| panic!("{profile}, {what}: {error} {:?}", error.last_lines));
+    };
+    let clients = [0, 1].map(|index| modem.client(index).expect("two clients"));
+    for (index, client) in clients.iter().enumerate() {
+        let me = Credentials { client_id: format!("slot-{index}"), ..Credentials::default() };
+        step("open", client.open("broker.lab", 1883, None, wait()));
+        step("connect", client.connect(&me, wait()));
+        step("subscribe", client.subscribe(&[(format!("up/{index}"), 1)], wait()).map(|_| ()));
+    }
+    for (index, client) in clients.iter().enumerate() {
+        // Longer than one part of a received payload.
+        for (qos, payload) in [(0, b"plain".to_vec()), (1, vec![b'x'; 3001]), (2, b"line\r\nOK\r\n> more".to_vec())] {
+            let message = Outgoing { topic: format!("up/{index}"), payload: payload.clone(), qos, retain: false };
+            let receipt = client.publish(&message, wait()).unwrap_or_else(|error| panic!("{profile}: {error}"));
+            step("publish", receipt.wait(wait()).map(|_| ()));
+            let mut taken = client.take_messages(8, wait()).unwrap_or_else(|error| panic!("{profile}: {error}"));
+            assert_eq!(1, taken.len(), "{profile}, client {index}, QoS {qos}");
+            assert_eq!(payload, taken.remove(0).message.payload, "{profile}, client {index}, QoS {qos}");
+        }
+        step("unsubscribe", client.unsubscribe(&[format!("up/{index}")], wait()));
+        step("disconnect", client.disconnect(wait()));
+    }
+    clients.iter().for_each(|client| step("close", client.close(wait())));
+    assert!(clients.iter().all(|client| client.state() == ClientState::Closed), "{profile}");
+}
+
+#[test]
+fn our_host_drives_both_clients_of_a_module_that_no_document_describes() {
+    for profile in BOTH {
+        let (broker, module) = on_a_port(profile);
+        let modem = Modem::open(module.path(), OpenOptions::default(), wait()).expect("an open port");
+        session(&modem, profile);
+        modem.close_gracefully(wait()).expect("left");
+        assert!(broker.connected().is_empty(), "{profile}");
+    }
+}
+
+/// A program before us left service, client and connection: 23 or ERROR, 19, and a publish without result.
+#[test]
+fn our_host_starts_afresh_on_what_another_left() {
+    for profile in BOTH {
+        let (_broker, module) = on_a_port(profile);
+        let before = Modem::open(module.path(), OpenOptions::default(), wait()).expect("an open port");
+        for (index, name) in [(0, "left"), (1, "left too")] {
+            let client = before.client(index).expect("two clients");
+            client.open("broker.lab", 1883, None, wait()).expect("open");
+            let me = Credentials { client_id: name.into(), ..Credentials::default() };
+            client.connect(&me, wait()).expect("connected");
+        }
+        before.close();
+        let modem = Modem::open(module.path(), OpenOptions::default(), wait()).expect("free again");
+        session(&modem, profile);
     }
 }
