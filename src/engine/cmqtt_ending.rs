@@ -28,6 +28,13 @@ impl Client {
         Ok(())
     }
 
+    /// Whether another client of the module has been opened and not closed.
+    fn others_use_the_service(&self) -> bool {
+        let others = self.port().clients.iter().enumerate().filter(|(index, _)| *index != usize::from(self.index));
+        // One lock at a time.
+        others.map(|(_, slot)| slot.facts.lock().ours).any(|uses| uses)
+    }
+
     pub(crate) fn cmqtt_close(&self, wait: Wait<'_>) -> Result<(), Error> {
         let until = self.until("AT+CMQTTSTOP", wait);
         let (state, acquired, ours) = {
@@ -40,7 +47,7 @@ impl Client {
         if acquired {
             self.release(&until)?;
         }
-        if ours {
+        if ours && !self.others_use_the_service() {
             let order = Order::raw("AT+CMQTTSTOP", None, crate::dialect::grammar::any())?;
             over_already(self.ended(order, &until), &STOPPED)?;
         }

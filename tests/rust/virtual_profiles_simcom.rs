@@ -473,9 +473,12 @@ fn session(modem: &Modem, profile: &str) {
             assert_eq!(payload, taken.remove(0).message.payload, "{profile}, client {index}, QoS {qos}");
         }
         step("unsubscribe", client.unsubscribe(&[format!("up/{index}")], wait()));
+        // The service goes on for the other client.
         step("disconnect", client.disconnect(wait()));
+        step("close", client.close(wait()));
     }
-    clients.iter().for_each(|client| step("close", client.close(wait())));
+    let stopped = modem.command("AT+CMQTTDISC?", None, wait()).expect("an answer").exchanged;
+    assert_eq!(["ERROR"], stopped[..], "{profile}: nobody uses the service, and it runs");
     assert!(clients.iter().all(|client| client.state() == ClientState::Closed), "{profile}");
 }
 
