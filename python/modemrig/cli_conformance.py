@@ -36,6 +36,7 @@ def add_conformance(commands: Any) -> None:
         "  modemrig conformance --coverage                         what is checked, and what is not, and why\n"
         "  modemrig conformance --data                             what a run costs on a SIM\n"
         "  modemrig conformance --self-test                        does the suite notice broken modules?\n"
+        "  modemrig conformance --field                            does the host bear what modules in the field do?\n"
         "  modemrig conformance -- --junitxml=result.xml",
     )
     add = parser.add_argument
@@ -57,16 +58,21 @@ def add_conformance(commands: Any) -> None:
         const="",
         help="only count: facts, facts checked, and why others are not",
     )
-    add("--json", action="store_true", help="with --coverage: a JSON list instead of text")
+    add("--json", action="store_true", help="with --coverage and --field: JSON instead of text")
     add("--data", action="store_true", help="run on virtual modules and print what that costs on a SIM")
     add("--self-test", action="store_true", help="run the suite on broken virtual modules, and see that it notices")
-    add("--everywhere", action="store_true", help="with --self-test: break every document, not one for each way")
+    add(
+        "--field",
+        action="store_true",
+        help="a session, examples and facts under every quirk alone and on every profile",
+    )
+    add("--everywhere", action="store_true", help="with --self-test and --field: on every document, not on one")
     parser.set_defaults(takes_words_for_pytest=True)
 
 
 def _conformance(options: argparse.Namespace) -> int:
-    if options.json and options.coverage is None:
-        options.parser.error("--json goes with --coverage")
+    if options.json and options.coverage is None and not options.field:
+        options.parser.error("--json goes with --coverage and --field")
     if options.coverage is not None:
         return _coverage(options)
     _need_packages()
@@ -74,6 +80,10 @@ def _conformance(options: argparse.Namespace) -> int:
         from modemrig.conformance.self_test import run
 
         return int(run(options))
+    if options.field:
+        from modemrig.conformance.field.matrix import run as run_field
+
+        return int(run_field(options))
     _run(options)
 
 

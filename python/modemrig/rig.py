@@ -78,6 +78,8 @@ class Slot:
     """What is around a virtual module."""
     signing: CloudSigning = field(default_factory=CloudSigning)
     """How a virtual module signs for cloud platforms."""
+    known_as: str | None = None
+    """The profile of a real module, as the rig file says: what modules like it are known to do beside their document."""
 
     @property
     def is_virtual(self) -> bool:
@@ -86,16 +88,19 @@ class Slot:
 
     @property
     def rules(self) -> frozenset[str]:
-        """The rules of ``docs/field.md`` its module goes by beside its document: those of its quirks."""
+        """The rules of ``docs/field.md`` its module goes by beside its document: those of its quirks and of its profile's."""
         from modemrig import _native
 
-        names = {quirk.partition(":")[0] for quirk in self.quirks}
+        quirks = (*self.quirks, *(self.profile.quirks if self.profile else ()))
+        names = {quirk.partition(":")[0] for quirk in quirks}
         return frozenset(rule for name, _, rules, _, _ in _native.quirks() if name in names for rule in rules)
 
     @property
     def known_dialect(self) -> str | None:
         """The dialect, where it is known before the port is opened."""
-        return self.profile.dialect if self.profile else self.virtual_name or self.dialect
+        if not self.is_virtual and self.dialect is not None:
+            return self.dialect
+        return self.profile.dialect if self.profile else self.virtual_name
 
     @property
     def virtual_name(self) -> str | None:
@@ -104,8 +109,8 @@ class Slot:
 
     @property
     def profile(self) -> Profile | None:
-        """The family that a virtual module is of, where it is one of a profile."""
-        return find(self.virtual_name or "")
+        """The family its module is of, where that is known."""
+        return find(self.virtual_name or self.known_as or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +233,7 @@ class _Reader:
             "slot",
             number,
             row,
-            {"name", "port", "dialect", "baud", "imei", "apn", "differs", "quirks", "faults", *_AROUND},
+            {"name", "port", "dialect", "baud", "imei", "apn", "profile", "differs", "quirks", "faults", *_AROUND},
         )
 
         def get(key: str, kind: type, default: Any = None) -> Any:
@@ -252,6 +257,11 @@ class _Reader:
             raise fail("port", f"there is no dialect or profile {named!r}; there are {known}")
         if dialect is not None and dialect not in dialects():
             raise fail("dialect", f"there is no dialect {dialect!r}; there are {', '.join(dialects())}")
+        profile = get("profile", str)
+        if profile is not None and port.startswith(VIRTUAL):
+            raise fail("profile", f'a virtual module of a profile has it in its port: "{VIRTUAL}{profile}"')
+        if profile is not None and find(profile) is None:
+            raise fail("profile", f"there is no profile {profile!r}; there are {', '.join(profiles())}")
         imei = get("imei", str)
         if imei is not None and not re.fullmatch(r"\d{15}", imei):
             raise fail("imei", f"{imei!r}: an IMEI has 15 digits")
@@ -287,7 +297,19 @@ class _Reader:
                 around[key] = changed(plain, row_of)
             except BadValue as error:
                 raise fail(key, str(error)) from None
-        return Slot(name, port, dialect, baud, imei, get("apn", str), differs, tuple(quirks), tuple(faults), **around)
+        return Slot(
+            name,
+            port,
+            dialect,
+            baud,
+            imei,
+            get("apn", str),
+            differs,
+            tuple(quirks),
+            tuple(faults),
+            known_as=profile,
+            **around,
+        )
 
     def broker(self, head: dict[str, Any]) -> str | BrokerAddress:
         row = head.get("broker", "bench")

@@ -56,6 +56,8 @@ class HeldSlot:
         return self.last
 
     def _check(self, fact: Fact, attempt: int) -> Result:
+        if "example" in fact.about and (reason := self.place.unsupported(fact.about["example"])):
+            return not_checked(fact, self.place.slot.name, attempt, "skipped", reason)
         if self.trouble is None:
             try:
                 result = judge(self._opened(), fact, attempt)
@@ -72,6 +74,15 @@ class HeldSlot:
                 self.close()
                 self.trouble = str(error)
         return self._out(fact, attempt)
+
+    @property
+    def probe(self) -> Probe:
+        """What asks the module, its port open.
+
+        Raises:
+            ModemrigError: it does not open.
+        """
+        return self._opened()
 
     def close(self) -> None:
         """Leave the module as it was found, and the port to others."""

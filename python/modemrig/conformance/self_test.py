@@ -8,28 +8,20 @@ document. Not here: how a module is broken (``src/virtual_module``), what the fa
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
-import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 
-from modemrig.conformance.collect import Learned, is_in
+from modemrig.conformance.cells import SPEED, each, holding
+from modemrig.conformance.collect import is_in
 from modemrig.conformance.document import load
 from modemrig.conformance.facts import facts_of
-from modemrig.conformance.held import HeldSlot
 from modemrig.conformance.kinds import KINDS
 from modemrig.conformance.kinds.kind import Breakage
-from modemrig.hil.bench import Bench
 from modemrig.reference import dialects
-from modemrig.rig import VIRTUAL, Rig, Slot
+from modemrig.rig import VIRTUAL, Slot
 
-SPEED = 10.0
-"""Clocks of the broken modules; a cell whose facts need true times runs at 1."""
-PROCESSES = 12 * (os.cpu_count() or 1)
-"""Most of a cell's time is waiting."""
 MOST_SHOWN = 20
 """Of facts that failed and should not have; a module that is broken too much fails a thousand."""
 UNBROKEN = Breakage("nothing is broken", frozenset())
@@ -87,19 +79,14 @@ def run(options: argparse.Namespace) -> int:
     started = time.monotonic()
     good, failed = 0, without != []
     broken: set[str] = set()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.j or PROCESSES, mp_context=context) as pool:
-        waiting = {pool.submit(check, cell, tuple(options.section)): cell for cell in cells}
-        for number, future in enumerate(as_completed(waiting), 1):
-            outcome = future.result()
-            good += outcome.is_good
-            failed = failed or not outcome.is_good
-            broken |= set(outcome.cell.breakage().fails) - set(outcome.missed)
-            print("\n".join(_shown(outcome, number, len(cells))), flush=True)
-            if failed and options.fail_fast:
-                for other in waiting:
-                    other.cancel()
-                break
+    work = partial(check, sections=tuple(options.section))
+    for number, outcome in enumerate(each(work, cells, options.j), 1):
+        good += outcome.is_good
+        failed = failed or not outcome.is_good
+        broken |= set(outcome.cell.breakage().fails) - set(outcome.missed)
+        print("\n".join(_shown(outcome, number, len(cells))), flush=True)
+        if failed and options.fail_fast:
+            break
     for kind in without:
         print(f"NOTHING BREAKS {kind}: its checks prove nothing")
     facts = sum(fact.unchecked is None for dialect in chosen for fact in facts_of(dialect))
@@ -156,25 +143,19 @@ def check(cell: Cell, sections: tuple[str, ...] = ()) -> Outcome:
     noticed: set[str] = set()
     others: list[str] = []
     blocked = 0
-    with tempfile.TemporaryDirectory(prefix="modemrig-self-test-") as folder:
-        bench = Bench(Rig("self-test", (slot,), speed=1.0 if needs_true_times else SPEED), folder)
-        held = HeldSlot(bench.slots[0], Learned(cell.dialect, None), offline=False, patience=False)
-        try:
-            for fact in facts:
-                result = held.check(fact)
-                is_meant = fact.id in breakage.fails
-                goes_along = KINDS[fact.kind].repeats or fact.id.endswith(breakage.also)
-                if result.verdict in ("differs", "otherwise"):
-                    noticed.add(fact.id)
-                    if not is_meant and not goes_along:
-                        others.append(f"{fact.id}: expected {result.expected!r}, observed {result.observed!r}")
-                blocked += result.verdict == "blocked" or (fact.id in noticed and not is_meant and goes_along)
-                if held.trouble is not None:
-                    others.append(held.trouble)
-                    break
-        finally:
-            held.close()
-            bench.stop()
+    with holding(slot, cell.dialect, 1.0 if needs_true_times else SPEED) as held:
+        for fact in facts:
+            result = held.check(fact)
+            is_meant = fact.id in breakage.fails
+            goes_along = KINDS[fact.kind].repeats or fact.id.endswith(breakage.also)
+            if result.verdict in ("differs", "otherwise"):
+                noticed.add(fact.id)
+                if not is_meant and not goes_along:
+                    others.append(f"{fact.id}: expected {result.expected!r}, observed {result.observed!r}")
+            blocked += result.verdict == "blocked" or (fact.id in noticed and not is_meant and goes_along)
+            if held.trouble is not None:
+                others.append(held.trouble)
+                break
     unknown = breakage.fails - {fact.id for fact in facts_of(cell.dialect)}
     missed = sorted((breakage.fails & checked) - noticed) + [f"{each} (no such fact)" for each in sorted(unknown)]
     duration = time.monotonic() - started

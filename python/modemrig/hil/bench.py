@@ -190,6 +190,11 @@ class SlotBench:
         """What its module may do otherwise than the document says; a documented slot's nothing."""
         return Tolerance(self.slot.rules)
 
+    def unsupported(self, example: dict[str, Any]) -> str | None:
+        """Why modules of this family do not support an example of their document, where they do not."""
+        profile = self.slot.profile
+        return None if profile is None else profile.unsupported.get(str(example["id"]))
+
     @property
     def prefix(self) -> str:
         """In front of client ids and topics where others share the broker; empty where the slot has it for itself."""

@@ -184,7 +184,7 @@ FORMS = (
 )
 
 MESSAGE_FIRST = Departure("F3", "message before the result")
-STALE = Departure("F5", "result nobody waits for")
+STALE = Departure("F5", "OK or result nobody waits for")
 STAT = Departure("F6", "+QMTSTAT where none is printed")
 PAYLOAD_ECHOED = Departure("F9", "payload echoed")
 WITH_LENGTH = Departure("F10", "message with its length")

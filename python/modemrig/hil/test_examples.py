@@ -14,6 +14,8 @@ def test_example(slot: SlotBench, example: dict[str, Any]) -> None:
         pytest.skip("the rig names no tls_port of its broker")
     if is_mutual(example) and not slot.broker.has_certificates:
         pytest.skip("the rig names no ca, client_cert and client_key of its broker")
+    if reason := slot.unsupported(example):
+        pytest.skip(reason)
     slot.note("section", example["source"])
     try:
         walk(slot, example, slot.peer(), str(slot.transcript_path))

@@ -96,7 +96,7 @@ class _Walk:
         self._modem: Modem = place.modem
         self._seen: dict[Departure, None] = {}
         self._since = self._modem.clock_s
-        self._stale = self._modem.counters.stale
+        self._stale = _stale(self._modem)
 
     def go(self, peer: Peer) -> None:
         step = self._step
@@ -177,8 +177,13 @@ class _Walk:
             before, _, _ = written.partition(result)
             if any(name in before for name in MESSAGE_LINES):
                 self._seen[departures.MESSAGE_FIRST] = None
-        if self._modem.counters.stale > self._stale and departures.STALE in tolerance:
+        if _stale(self._modem) > self._stale and departures.STALE in tolerance:
             self._seen[departures.STALE] = None
+
+
+def _stale(modem: Modem) -> int:
+    counted = modem.statistics
+    return counted.stale + counted.surplus
 
 
 def _heard(silence: NoAnswer) -> list[str]:
