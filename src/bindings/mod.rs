@@ -14,6 +14,7 @@ mod errors;
 mod events;
 mod logging;
 mod modem;
+mod replay;
 mod reply;
 mod value;
 mod virtual_module;
@@ -56,6 +57,10 @@ mod _native {
     use crate::bindings::modem::identify;
     #[pymodule_export]
     use crate::bindings::modem::ports;
+    #[pymodule_export]
+    use crate::bindings::replay::NativeRecorder;
+    #[pymodule_export]
+    use crate::bindings::replay::NativeReplayModule;
     #[pymodule_export]
     use crate::bindings::reply::PyReply;
     #[pymodule_export]

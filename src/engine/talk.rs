@@ -175,7 +175,7 @@ fn entry(at: Duration, direction: Direction, data: Vec<u8>) -> Entry {
 }
 
 /// `ttyUSB2-1763699999123.jsonl`
-fn file_name(port: &str) -> String {
+pub fn file_name(port: &str) -> String {
     let stem: String = port.rsplit('/').next().unwrap_or(port).chars().map(safe).collect();
     format!("{stem}-{}.jsonl", clock::wall().as_millis())
 }

@@ -152,6 +152,14 @@ impl HostLine {
         }
     }
 
+    /// The speed that a host finds which sets none, where the line has one.
+    pub fn set_baud(&self, baud: u32) -> io::Result<()> {
+        match &self.way {
+            Way::Pty(end) => end.set_baud(baud),
+            Way::Pair(_) | Way::Tcp { .. } => Ok(()),
+        }
+    }
+
     /// Whether a host is there.
     pub fn is_present(&self) -> bool {
         self.present

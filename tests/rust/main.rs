@@ -30,6 +30,8 @@ mod proto_properties;
 #[cfg(feature = "virtual")]
 mod qmt;
 mod random;
+#[cfg(all(feature = "virtual", target_os = "linux", not(modemrig_portable)))]
+mod record;
 mod replay;
 mod replay_line;
 #[cfg(feature = "virtual")]

@@ -38,6 +38,11 @@ impl PtyEnd {
         match *self {}
     }
 
+    /// The speed that a host finds which sets none.
+    pub fn set_baud(&self, _baud: u32) -> io::Result<()> {
+        match *self {}
+    }
+
     /// A host has left.
     pub fn host_left(&self) -> io::Result<()> {
         match *self {}

@@ -42,6 +42,7 @@ use crate::transport::pty::Visit;
 mod ioctl {
     nix::ioctl_none_bad!(allow_others, nix::libc::TIOCNXCL);
     nix::ioctl_read_bad!(settings, nix::libc::TCGETS2, nix::libc::termios2);
+    nix::ioctl_write_ptr_bad!(set_settings, nix::libc::TCSETS2, nix::libc::termios2);
 }
 
 /// The module's end of a pseudo-terminal.
@@ -155,6 +156,20 @@ impl PtyEnd {
         // SAFETY: the descriptor is open as long as `self`.
         unsafe { ioctl::settings(self.terminal.as_raw_fd(), &mut settings) }.ok()?;
         Some(settings.c_ospeed)
+    }
+
+    /// The speed that a host finds which sets none, in bits per second.
+    pub fn set_baud(&self, baud: u32) -> io::Result<()> {
+        // SAFETY: an all-zero `termios2` is a valid one, and the request fills it.
+        let mut settings: nix::libc::termios2 = unsafe { std::mem::zeroed() };
+        // SAFETY: the descriptor is open as long as `self`.
+        unsafe { ioctl::settings(self.holder.as_raw_fd(), &mut settings) }?;
+        // Any number, not only those that have a name.
+        settings.c_cflag = settings.c_cflag & !(nix::libc::CBAUD | nix::libc::CBAUD << 16) | nix::libc::BOTHER;
+        (settings.c_ispeed, settings.c_ospeed) = (baud, baud);
+        // SAFETY: as above, and the pointer leads to whole settings.
+        unsafe { ioctl::set_settings(self.holder.as_raw_fd(), &settings) }?;
+        Ok(())
     }
 
     /// A host has left: forgets what it did not read, makes the terminal raw again and lets the next host in.
