@@ -88,12 +88,18 @@ class Slot:
 
     @property
     def rules(self) -> frozenset[str]:
-        """The rules of ``docs/field.md`` its module goes by beside its document: those of its quirks and of its profile's."""
-        from modemrig import _native
+        """The rules of ``docs/field.md`` its module goes by beside its document: those of its quirks and of its profile's.
 
-        quirks = (*self.quirks, *(self.profile.quirks if self.profile else ()))
+        A profile may also say more than the document where its modules have more, as clients.
+        """
+        from modemrig import _native
+        from modemrig.hil.departures import KIN
+
+        profile = self.profile
+        quirks = (*self.quirks, *(profile.quirks if profile else ()))
         names = {quirk.partition(":")[0] for quirk in quirks}
-        return frozenset(rule for name, _, rules, _, _ in _native.quirks() if name in names for rule in rules)
+        rules = {rule for name, _, rules, _, _ in _native.quirks() if name in names for rule in rules}
+        return frozenset(rules | {KIN} if profile and profile.name != profile.dialect else rules)
 
     @property
     def known_dialect(self) -> str | None:

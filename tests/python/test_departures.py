@@ -29,6 +29,7 @@ UNDONE = [
     ("F18", "AT+QMTCLOSE=0", ["OK", "+QMTCLOSE: 0,0"], ["OK"]),
     ("F20", "AT+CMQTTSTART", ["OK", "+CMQTTSTART: 0"], ["+CMQTTSTART: 23", "ERROR"]),
     ("F21", "AT+QIACT=1", ["OK"], ["ERROR"]),
+    ("kin", "AT+CMQTTDISC?", ["+CMQTTDISC: 0,1", "OK"], ["+CMQTTDISC: 0,1", "+CMQTTDISC: 1,1", "OK"]),
     ("F21", 'AT+QMTCFG="recv/mode",0,0,1', ["OK"], ["ERROR"]),
 ]
 

@@ -17,6 +17,8 @@ from modemrig.hil.wire import Line, same
 
 NOTED = "departs"
 """The name of a departure among the properties of a test; its value is ``Departure.shown``."""
+KIN = "kin"
+"""Beside F1 to F24: what a profile has more of than its document, clients above all."""
 ERRORS = re.compile(r"ERROR|\+CM[ES] ERROR: .*")
 OTHER_NAMES = {"+QMTPUBEX": "+QMTPUB", "+CMQTTSUB": "+CMQTTSUBTOPIC", "+CMQTTUNSUB": "+CMQTTUNSUBTOPIC"}
 """Results, and what some firmware calls them."""
@@ -33,7 +35,7 @@ class Departure:
     """A way in which a module departs from its document."""
 
     rule: str
-    """``F1``"""
+    """``F1``, or ``KIN``"""
     words: str
     """For people: ``result before OK``."""
 
@@ -142,6 +144,18 @@ def _left_over(_sent: str, expected: Lines, got: Lines) -> Lines:
     return expected if any(map(LEFT_OVER.fullmatch, got)) and "OK" in expected else got
 
 
+def _of_one_client(sent: str, expected: Lines, got: Lines) -> Lines:
+    """The document's module has one client, this one more: a read form has a line for each."""
+    printed = {(line.name, line.fields[0]) for line in map(Line.parse, expected) if line.name and line.fields}
+    names = {name for name, _ in printed}
+
+    def is_of_another(text: str) -> bool:
+        line = Line.parse(text)
+        return bool(line.fields) and line.name in names and (line.name, line.fields[0]) not in printed
+
+    return [line for line in got if not is_of_another(line)] if sent.endswith("?") else got
+
+
 def _has_result(expected: Lines, got: Lines) -> bool:
     """Whether what is printed behind ``OK`` came."""
     behind = expected[expected.index("OK") + 1 :] if "OK" in expected else []
@@ -165,6 +179,7 @@ LINES = (
     InLines("F2", "ERROR beside the result", _error_too),
     InLines("F1", "no OK", _without_ok),
     InLines("F1", "result before OK", _result_first),
+    InLines(KIN, "a line for each client", _of_one_client),
 )
 """In the order in which they are undone; each is undone only while the lines still differ."""
 
