@@ -110,6 +110,8 @@ pub(super) struct Replies {
     ends_with_result: Option<Instant>,
     /// How many information lines had a field more.
     with_a_field: Option<usize>,
+    /// Information lines have no blank behind their colon.
+    pub(super) tight: bool,
 }
 
 impl Replies {
@@ -126,6 +128,7 @@ impl Replies {
             owes: false,
             ends_with_result: None,
             with_a_field: None,
+            tight: false,
         }
     }
 
@@ -148,6 +151,11 @@ impl Replies {
 
     /// An information line of the running command.
     pub(super) fn info(&mut self, line: impl AsRef<[u8]>) {
+        let colon = memchr::memmem::find(line.as_ref(), b": ").filter(|_| self.tight && line.as_ref()[0] == b'+');
+        if let Some(colon) = colon {
+            let (prefix, fields) = line.as_ref().split_at(colon + 1);
+            return self.session.reply_line(&[prefix, &fields[1..]].concat());
+        }
         match &mut self.with_a_field {
             Some(lines) => {
                 *lines += 1;

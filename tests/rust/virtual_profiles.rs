@@ -39,7 +39,7 @@ const EXCHANGES: &[(&[&str], &str, &str)] = &[
     (QUECTEL, "AT&D0", "OK"),
     (QUECTEL, "ATX4", "OK"),
     (QUECTEL, "ATH", "OK"),
-    (QUECTEL, "AT&V", "&C: 1|*|OK"),
+    (QUECTEL, "AT&V", "&C*|OK"),
     (QUECTEL, "AT+GSN", "*|OK"),
     (QUECTEL, "AT+CGSN=1", "+CGSN: \"*|OK"),
     (QUECTEL, "AT+QCCID", "+QCCID: *|OK"),
@@ -47,8 +47,8 @@ const EXCHANGES: &[(&[&str], &str, &str)] = &[
     (QUECTEL, "AT+ICCID", "+QCCID: *|OK"),
     (QUECTEL, "AT+QGMR", "*|OK"),
     (QUECTEL, "AT+QURCCFG=\"urcport\",\"uart1\"", "OK"),
-    (QUECTEL, "AT+CGATT?", "+CGATT:*1|OK"),
-    (QUECTEL, "AT+CEREG?", "+CEREG:*0,1|OK"),
+    (QUECTEL, "AT+CGATT?", "+CGATT: 1|OK"),
+    (QUECTEL, "AT+CEREG?", "+CEREG: 0,1|OK"),
     (QUECTEL, "AT+QICSGP=1,1,\"internet\",\"\",\"\",0", "OK"),
     (QUECTEL, "AT+NOSUCH?", "ERROR"),
     (&["ec801e"], "AT+CGMR", "EC801E*|OK"),
@@ -62,8 +62,8 @@ const EXCHANGES: &[(&[&str], &str, &str)] = &[
     (&["bg95"], "AT+QNWINFO", "+QNWINFO: \"eMTC\",*|OK"),
     (&["bg95"], "AT+QGMR", "BG95*|OK"),
     (NB_IOT, "AT+NCONFIG=AUTOCONNECT,TRUE", "OK"),
-    (NB_IOT, "AT+NCONFIG?", "+NCONFIG:*AUTOCONNECT,TRUE|*|OK"),
-    (NB_IOT, "AT+NBAND?", "+NBAND:*5|OK"),
+    (NB_IOT, "AT+NCONFIG?", "+NCONFIG: AUTOCONNECT,TRUE|*|OK"),
+    (NB_IOT, "AT+NBAND?", "+NBAND: 5|OK"),
     (NB_IOT, "AT+NBAND=5,8", "OK"),
     (NB_IOT, "AT+CSCON=1", "OK"),
     (NB_IOT, "AT+NUESTATS", "Signal power:*|OK"),
@@ -82,7 +82,9 @@ fn what_programs_say_beside_mqtt_is_answered() {
         let mut module = module(profile);
         for (_, line, expected) in EXCHANGES.iter().filter(|(whose, ..)| whose.contains(profile)) {
             let answer = said(&mut module, line);
-            if !fits(expected, &answer) {
+            // These leave the blank behind a colon out.
+            let expected = if *profile == "bc95" { expected.replace(": ", ":") } else { (*expected).to_owned() };
+            if !fits(&expected, &answer) {
                 wrong.push(format!("{profile}: {line} -> {answer:?}, not {expected:?}"));
             }
         }

@@ -430,6 +430,9 @@ impl Module {
             return (Asker::Surroundings, Answer::Refused(Refusal::Unknown));
         };
         let asker = if dialect.commands.contains_key(name) { Asker::Service } else { Asker::Surroundings };
+        // The service words its own lines, that may have a payload.
+        let tight = self.device.quirks.text("no_blank_after_colon", "lines") == Some("all");
+        self.device.replies.tight = tight && matches!(asker, Asker::Surroundings);
         if !command.answers.is_empty() {
             let Some(lines) = command.answer(&behind_the_name(parsed)) else {
                 return (asker, Answer::Refused(Refusal::Unknown));

@@ -437,8 +437,14 @@ pub const QUIRKS: &[QuirkRow] = &[
     },
     QuirkRow {
         name: "no_blank_after_colon",
-        title: "No blank stands behind the colon of a line of MQTT.",
+        title: "No blank stands behind the colon of a line.",
         field: &["F10"],
+        params: &[ParamRow {
+            name: "lines",
+            title: "of MQTT, or all answers",
+            kind: ParamKind::Choice(&["mqtt", "all"]),
+            default: Some("mqtt"),
+        }],
         ..QMT
     },
     QuirkRow {
