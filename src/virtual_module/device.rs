@@ -164,7 +164,7 @@ pub(super) struct Device {
     pub(super) baud: Option<u32>,
     /// Where a password is fetched when the host does not say.
     pub(super) token_url: Option<String>,
-    /// The payload that stood in the command line itself.
+    /// A payload, or the message of a will, that stood in the command line with bytes that no text has.
     pub(super) inline: Option<Vec<u8>>,
     /// Seconds that the module's calendar is ahead of the world's.
     clock_ahead: i64,

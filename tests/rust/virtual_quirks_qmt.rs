@@ -339,6 +339,18 @@ const SCENES: &[Scene] = &[
         },
         "\r\nERROR\r\n",
     ),
+    // F16
+    scene(
+        &["will_quotes_taken"],
+        LTE,
+        |m| {
+            let will = "AT+QMTCFG=\"will\",0,1,1,0,\"gone\",\"{\"id\":\"7\",\"up\":0}\"";
+            let set = m.ask(will, 0.1);
+            [set, m.ask("AT+QMTCFG=\"will\",0", 0.1), m.ask("AT+QMTCFG=\"will\",0,0", 0.1)].concat()
+        },
+        "\r\nERROR\r\n\r\n+QMTCFG: \"will\",0\r\n\r\nOK\r\n\r\nOK\r\n",
+        "\r\nOK\r\n\r\n+QMTCFG: \"will\",1,1,0,\"gone\",\"{\"id\":\"7\",\"up\":0}\"\r\n\r\nOK\r\n\r\nOK\r\n",
+    ),
     // F17
     shape(
         "q-open-occupied",
@@ -712,4 +724,18 @@ fn texts_may_lack_their_quotation_marks_in_several_places() {
 fn with(dialect: &str, quirks: &[&str]) -> SimulatedModule {
     let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
     quiet(&VirtualOptions { quirks, ..VirtualOptions::new(dialect) })
+}
+
+/// Modules take 0 for any quality where their data does not forbid it; the result has the 0, and each its own.
+#[test]
+fn a_publish_with_0_for_its_packet_identifier_has_0_in_its_result() {
+    let differs = "[commands.\"AT+QMTPUBEX\".variants]\nwrite = { forbid = [] }";
+    let mut module = quiet(&VirtualOptions { differs: Some(differs.into()), ..VirtualOptions::new(LTE) });
+    online(&mut module);
+    for qos in 0..3 {
+        let said = published(&mut module, &format!("AT+QMTPUBEX=0,0,{qos},0,\"a\",2"), b"hi");
+        assert_eq!("\r\nOK\r\n\r\n+QMTPUBEX: 0,0,0\r\n", said, "QoS {qos}");
+    }
+    let said = published(&mut module, "AT+QMTPUBEX=0,65535,1,0,\"a\",2", b"hi");
+    assert_eq!("\r\nOK\r\n\r\n+QMTPUBEX: 0,65535,0\r\n", said);
 }

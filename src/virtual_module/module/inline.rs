@@ -1,4 +1,5 @@
-//! A message that is published in the command line itself: `AT+QMTPUB=0,1,1,0,"topic","payload"`. Its payload is everything up
+//! What stands raw in a command line, quotation marks and all: the message of a will, and one that is published in the
+//! command line itself: `AT+QMTPUB=0,1,1,0,"topic","payload"`. Its payload is everything up
 //! to the last quotation mark of the line, so that the line cannot be taken apart as others are. A quirk; no document has it.
 
 use crate::dialect::schema::Command;
@@ -29,6 +30,26 @@ pub(super) fn publish(line: &[u8], numbers: bool) -> Option<(ParsedCommand, Vec<
     let command = ParsedCommand { name: name.to_owned(), form: Form::Write, args, raw: raw.to_vec() };
     let payload = command.inline_payload(BEFORE).filter(|_| is_payload)?.to_vec();
     Some((command, payload))
+}
+
+/// `AT+QMTCFG="will"` whose message has quotation marks in it: everything between that which opens it and the last of the
+/// line.
+pub(super) fn will(line: &[u8]) -> Option<(ParsedCommand, Vec<u8>)> {
+    let (name, raw) = line.split_at(memchr::memchr(b'=', line)?);
+    let raw = &raw[1..];
+    let args = command_line::fields(raw);
+    let is_meant =
+        name.trim_ascii().eq_ignore_ascii_case(b"+QMTCFG") && args.len() > BEFORE + 1 && args[0].is_key("will");
+    if !is_meant {
+        return None;
+    }
+    let args: Vec<Arg> = args.into_iter().take(BEFORE + 1).collect();
+    let mut command = ParsedCommand { name: "+QMTCFG".to_owned(), form: Form::Write, args, raw: raw.to_vec() };
+    let message = command.inline_payload(BEFORE + 1)?.to_vec();
+    // No rule for texts allows a quotation mark; what stands in its place here is as long.
+    let checked = message.iter().map(|byte| if *byte == b'"' { b'\'' } else { *byte });
+    command.args.push(Arg::Text(checked.collect()));
+    Some((command, message))
 }
 
 /// Whether the command takes no message without a length.

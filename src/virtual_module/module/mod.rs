@@ -340,6 +340,12 @@ impl Module {
                 return Some(vec![command]);
             }
         }
+        if quirks.has("will_quotes_taken")
+            && let Some((command, message)) = inline::will(line)
+        {
+            self.device.inline = Some(message);
+            return Some(vec![command]);
+        }
         command_line::parse(line)
     }
 
@@ -468,7 +474,7 @@ impl Module {
                     .zip(&texts)
                     .map(|(arg, bytes)| Given { quoted: matches!(arg, Arg::Text(_)), bytes })
                     .collect();
-                if self.device.inline.is_some() {
+                if self.device.inline.is_some() && name.starts_with("AT+QMTPUB") {
                     // Stands for the length of what is there already, where a length there must be.
                     given.extend(inline::needs_length(command).then_some(Given::bare(b"1")));
                 }

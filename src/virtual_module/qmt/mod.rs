@@ -136,6 +136,15 @@ impl Qmt {
         if call.variant.payload_length.is_some() && call.values.len() > 2 {
             return self.ask_will(device, index, call);
         }
+        let mut raw = call.clone();
+        let call = match device.inline.take() {
+            Some(message) => {
+                raw.values.truncate(5);
+                raw.values.extend(call.values.get(5).map(|(name, _)| (*name, Value::Text(message))));
+                &raw
+            }
+            None => call,
+        };
         if call.variant_name == "will" {
             let message = call.values.get(5).map(|(_, value)| value);
             if let Some(Value::Text(message)) = message {

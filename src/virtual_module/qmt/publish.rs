@@ -18,6 +18,7 @@ use crate::virtual_module::device::Refusal;
 use crate::virtual_module::device::Typed;
 use crate::virtual_module::network::LostBy;
 use crate::virtual_module::qmt::CFG;
+use crate::virtual_module::qmt::Client;
 use crate::virtual_module::qmt::Qmt;
 use crate::virtual_module::qmt::later::Later;
 use crate::virtual_module::qmt::later::span_of;
@@ -97,8 +98,13 @@ impl Qmt {
                 };
                 let id = (msgid != 0).then_some(msgid);
                 match session.publish(id, qos, retain, &topic, &bytes, now) {
-                    Ok(_) => {
-                        self.client(client).named.insert(msgid, result);
+                    Ok(used) => {
+                        let Client { named, written, .. } = self.client(client);
+                        named.insert(used, result);
+                        // Where a module takes 0 for any quality its result has the 0, too.
+                        if used != msgid {
+                            written.insert(used, msgid);
+                        }
                         Answer::Accepted
                     }
                     Err(refused) => Answer::Refused(refusal(&refused)),
@@ -197,11 +203,8 @@ impl Qmt {
         // Of a message that another connection of this session took.
         let name = name.unwrap_or_else(|| result_name(device, "AT+QMTPUBEX"));
         let written = &mut self.client(index).written;
-        let shown = match kind {
-            RequestKind::Publish => id,
-            _ if is_final => written.remove(&id).unwrap_or(id),
-            _ => written.get(&id).copied().unwrap_or(id),
-        };
+        let shown = if is_final { written.remove(&id) } else { written.get(&id).copied() };
+        let shown = shown.unwrap_or(id);
         let line = format!("{name}: {index},{shown},{rest}");
         match span_of(device, "message_first").filter(|_| is_final && kind != RequestKind::Unsubscribe) {
             Some(span) => self.plan(device, index, span, Later::Line(line)),

@@ -481,6 +481,12 @@ pub const QUIRKS: &[QuirkRow] = &[
     },
     QuirkRow { name: "pub_name", title: "The result of AT+QMTPUBEX is called +QMTPUB.", field: &["F13"], ..QMT },
     QuirkRow {
+        name: "will_quotes_taken",
+        title: "The message of AT+QMTCFG=\"will\" may have quotation marks in it: the last of the line ends it.",
+        field: &["F16"],
+        ..QMT
+    },
+    QuirkRow {
         name: "inline_publish",
         title: "A publish may have its payload in the command line, up to the last quotation mark, instead of a length.",
         field: &["F13"],
