@@ -148,7 +148,7 @@ fn common_lines() -> Vec<LineRule> {
 }
 
 fn words() -> Vec<WordRule> {
-    let restarted = ["RDY", "APP RDY", "START"].map(|text| WordRule { text, kind: WordKind::Restarted });
+    let restarted = ["RDY", "APP RDY", "START", "Neul"].map(|text| WordRule { text, kind: WordKind::Restarted });
     let gone = ["POWERED DOWN", "NORMAL POWER DOWN"].map(|text| WordRule { text, kind: WordKind::Gone });
     let noise = [
         "SMS DONE",

@@ -81,7 +81,9 @@ impl Port {
                     at: self.at(now),
                 };
                 let mut facts = slot.facts.lock();
-                let news = facts.state.can_lose();
+                // A SIMCom client stays acquired: `+CMQTTNONET` and `+CMQTTCONNLOST` may tell of one end.
+                let is_told = family == Family::Cmqtt && facts.state == ClientState::Open && facts.lost.is_some();
+                let news = facts.state.can_lose() && !is_told;
                 facts.state =
                     if cause == Cause::Restart { ClientState::Closed } else { ClientState::after_loss(family) };
                 if cause == Cause::Bearer && family == Family::Cmqtt {

@@ -236,7 +236,7 @@ impl Client {
         let until = if over { until.cut(clock::now() + CLOSE_AFTER_DISCONNECT) } else { *until };
         let closed = match self.ended(order, &until) {
             // Nothing was open, or the firmware freed the client with the disconnection (FIELD F18).
-            Err(error) if error.kind == Kind::CommandRefused && !before.is_up() => Ok(()),
+            Err(error) if matches!(error.kind, Kind::CommandRefused | Kind::RequestFailed) && !before.is_up() => Ok(()),
             Err(error) if error.kind == Kind::NoAnswer && over => Ok(()),
             other => other,
         };

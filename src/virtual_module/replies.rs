@@ -106,6 +106,8 @@ pub(super) struct Replies {
     older: usize,
     /// The running command line owes a result.
     owes: bool,
+    /// It has said already that it failed.
+    failed: bool,
     /// It ends when its result is there, at the latest then.
     ends_with_result: Option<Instant>,
     /// How many information lines had a field more.
@@ -126,6 +128,7 @@ impl Replies {
             running: Running::default(),
             older: 0,
             owes: false,
+            failed: false,
             ends_with_result: None,
             with_a_field: None,
             tight: false,
@@ -136,7 +139,7 @@ impl Replies {
     pub(super) fn begin(&mut self, running: Running) {
         self.running = running;
         self.older = self.late.len();
-        self.owes = false;
+        (self.owes, self.failed) = (false, false);
     }
 
     /// The running command line will be completed by a line of its own.
@@ -151,6 +154,7 @@ impl Replies {
 
     /// An information line of the running command.
     pub(super) fn info(&mut self, line: impl AsRef<[u8]>) {
+        self.failed |= matches!(Told::by(line.as_ref(), self.grammar), Some(Told::Result { failed: true, .. }));
         let colon = memchr::memmem::find(line.as_ref(), b": ").filter(|_| self.tight && line.as_ref()[0] == b'+');
         if let Some(colon) = colon {
             let (prefix, fields) = line.as_ref().split_at(colon + 1);
@@ -188,7 +192,7 @@ impl Replies {
             FinalResult::Ok => self.session.reply_final(result, now),
             _ => {
                 self.session.reply_final(result, now);
-                if self.running.awaited.is_some() {
+                if self.failed && self.running.awaited.is_some() {
                     let command = std::mem::take(&mut self.running.command);
                     self.spare_ok(&command, quirks, now);
                 }
@@ -225,7 +229,7 @@ impl Replies {
         }
     }
 
-    /// Behind a failed request some modules have an `OK` to spare.
+    /// Behind the result of a failed request some modules have an `OK` to spare.
     fn spare_ok(&mut self, command: &str, quirks: &Quirks, now: Instant) {
         if quirks.has_for("surplus_ok", command) {
             let ms = quirks.number("surplus_ok", "ms").unwrap_or_default().unsigned_abs();

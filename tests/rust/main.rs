@@ -10,6 +10,8 @@ mod engine_commands;
 mod engine_formats;
 mod engine_lifecycle;
 #[cfg(feature = "virtual")]
+mod engine_quirks;
+#[cfg(feature = "virtual")]
 mod engine_quirks_qmt;
 mod engine_recovery;
 mod engine_script;

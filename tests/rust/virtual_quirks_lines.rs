@@ -77,7 +77,16 @@ pub const PROOFS: &[Proof] = &[
         let line = "AT+CMQTTCONNECT=0,\"tcp://a.invalid\",60,1";
         module.ask(line, 1.0) == "\r\n+CMQTTCONNECT: 0,25\r\n\r\nERROR\r\n"
     }),
-    ("surplus_ok", LTE, |module| module.ask(CONN, 1.0) == "\r\nERROR\r\n\r\nOK\r\n"),
+    ("surplus_ok", LTE, |module| {
+        module.network().broker.policy.refuse_with = Some(5);
+        let refused = module.ask(CONN, 1.0) == "\r\nERROR\r\n";
+        module.ask(OPEN, 1.0);
+        refused && module.ask(CONN, 1.0).ends_with("+QMTCONN: 0,0,5\r\n\r\nOK\r\n\r\n+QMTSTAT: 0,4\r\n")
+    }),
+    ("surplus_ok", SIM, |module| {
+        acquired(module);
+        module.ask("AT+CMQTTDISC=0,60", 1.0) == "\r\n+CMQTTDISC: 0,11\r\n\r\nERROR\r\n\r\nOK\r\n"
+    }),
     ("surplus_ok:ms=50,command=AT+CMQTTCONNECT", SIM, |module| {
         acquired(module);
         let early = module.ask("AT+CMQTTCONNECT=0,\"tcp://a.invalid\",60,1", 0.049);

@@ -106,7 +106,7 @@ pub const QUIRKS: &[QuirkRow] = &[
     },
     QuirkRow {
         name: "surplus_ok",
-        title: "Behind a request that failed comes one OK more.",
+        title: "Behind the result of a request that failed comes one OK more.",
         field: &["F5"],
         params: &[ms("how late", "0"), COMMAND],
         ..BOTH
