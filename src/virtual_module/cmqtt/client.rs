@@ -43,8 +43,8 @@ pub(super) struct Pending {
     pub(super) command: &'static str,
     /// Of the packet whose answer completes it.
     pub(super) id: u16,
-    /// A topic that is being subscribed to, or unsubscribed from.
-    pub(super) topic: Option<String>,
+    /// Topics that are being subscribed to, or unsubscribed from.
+    pub(super) topics: Vec<String>,
 }
 
 /// A client.
@@ -109,7 +109,7 @@ impl Client {
     /// Something that is not a request of MQTT is under way.
     pub(super) fn begin(&mut self, command: &'static str) -> Answer {
         self.state = State::Busy;
-        self.pending = Some(Pending { command, id: 0, topic: None });
+        self.pending = Some(Pending { command, id: 0, topics: Vec::new() });
         Answer::Accepted
     }
 

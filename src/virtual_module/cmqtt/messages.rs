@@ -35,10 +35,10 @@ pub(super) struct Staged {
     will_message: Option<(Vec<u8>, Qos)>,
     topic: Option<String>,
     payload: Option<Vec<u8>>,
-    /// AT+CMQTTSUBTOPIC
-    subscribe: Option<(String, Qos)>,
+    /// AT+CMQTTSUBTOPIC; several are subscribed to at once.
+    subscribe: Vec<(String, Qos)>,
     /// AT+CMQTTUNSUBTOPIC
-    unsubscribe: Option<String>,
+    unsubscribe: Vec<String>,
 }
 
 impl Staged {
@@ -50,15 +50,15 @@ impl Staged {
 
     /// Whether this AT+CMQTTUNSUB means the staged topic, not a length (decision 8).
     pub(super) fn names_unsubscribe(&self, call: &Matched<'_>) -> bool {
-        self.unsubscribe.is_some() && call.values.len() <= 2
+        !self.unsubscribe.is_empty() && call.values.len() <= 2
     }
 
     /// What a command uses up is forgotten with it, successful or not (3.2.10 to 3.2.14).
     fn used_by(&mut self, call: &Matched<'_>) {
         match call.command_name {
             PUBLISH => (self.topic, self.payload) = (None, None),
-            SUBSCRIBE if call.variant_name == "staged" => self.subscribe = None,
-            UNSUBSCRIBE if self.names_unsubscribe(call) => self.unsubscribe = None,
+            SUBSCRIBE if call.variant_name == "staged" => self.subscribe.clear(),
+            UNSUBSCRIBE if self.names_unsubscribe(call) => self.unsubscribe.clear(),
             _ => {}
         }
     }
@@ -97,7 +97,7 @@ impl Client {
         let Typing { command, qos, message } = typing;
         if let Some(message) = message {
             let patience = self.patience(device);
-            return self.request(device, PUBLISH, None, patience, |session, now| {
+            return self.request(device, PUBLISH, Vec::new(), patience, |session, now| {
                 session.publish_packet(Publish { payload: bytes, ..message }, now)
             });
         }
@@ -116,14 +116,22 @@ impl Client {
         match command.as_str() {
             "AT+CMQTTWILLTOPIC" => self.staged.will_topic = Some(text),
             "AT+CMQTTTOPIC" => self.staged.topic = Some(text),
-            "AT+CMQTTSUBTOPIC" => self.staged.subscribe = Some((text, qos)),
-            "AT+CMQTTUNSUBTOPIC" => self.staged.unsubscribe = Some(text),
-            SUBSCRIBE => return self.subscribe(device, text, qos),
-            UNSUBSCRIBE if device.quirks.has("nothing_forgotten") => {
-                let first = self.staged.unsubscribe.get_or_insert(text).clone();
-                return self.unsubscribe(device, first);
+            "AT+CMQTTSUBTOPIC" => {
+                self.staged.subscribe.retain(|(staged, _)| *staged != text);
+                self.staged.subscribe.push((text, qos));
             }
-            UNSUBSCRIBE => return self.unsubscribe(device, text),
+            "AT+CMQTTUNSUBTOPIC" => {
+                self.staged.unsubscribe.retain(|staged| *staged != text);
+                self.staged.unsubscribe.push(text);
+            }
+            SUBSCRIBE => return self.subscribe(device, vec![(text, qos)]),
+            UNSUBSCRIBE if device.quirks.has("nothing_forgotten") => {
+                if self.staged.unsubscribe.is_empty() {
+                    self.staged.unsubscribe.push(text);
+                }
+                return self.unsubscribe(device, self.staged.unsubscribe.clone());
+            }
+            UNSUBSCRIBE => return self.unsubscribe(device, vec![text]),
             _ => self.store_message(&command, text.into_bytes(), qos),
         }
         Answer::Done
@@ -155,32 +163,32 @@ impl Client {
         let flag = |name: &str| call.int(name) == Some(1);
         let message = Publish { dup: flag("dup"), qos, retain: flag("retained"), topic, id: None, payload };
         let patience = device.timer(call.int("pub_timeout").unwrap_or(60).unsigned_abs());
-        self.request(device, PUBLISH, None, patience, |session, now| session.publish_packet(message, now))
+        self.request(device, PUBLISH, Vec::new(), patience, |session, now| session.publish_packet(message, now))
     }
 
     // `dup` of AT+CMQTTSUB and AT+CMQTTUNSUB goes nowhere: MQTT 3.1.1 forbids the flag there (§3.8.1, §3.10.1).
 
-    fn subscribe(&mut self, device: &mut Device, topic: String, qos: Qos) -> Answer {
-        let (patience, filters) = (self.patience(device), vec![(topic.clone(), qos)]);
-        self.request(device, SUBSCRIBE, Some(topic), patience, |session, now| session.subscribe(None, filters, now))
+    fn subscribe(&mut self, device: &mut Device, filters: Vec<(String, Qos)>) -> Answer {
+        let (patience, topics) = (self.patience(device), filters.iter().map(|(topic, _)| topic.clone()).collect());
+        self.request(device, SUBSCRIBE, topics, patience, |session, now| session.subscribe(None, filters, now))
     }
 
-    fn unsubscribe(&mut self, device: &mut Device, topic: String) -> Answer {
-        let (patience, filters) = (self.patience(device), vec![topic.clone()]);
-        self.request(device, UNSUBSCRIBE, Some(topic), patience, |session, now| session.unsubscribe(None, filters, now))
+    fn unsubscribe(&mut self, device: &mut Device, topics: Vec<String>) -> Answer {
+        let (patience, filters) = (self.patience(device), topics.clone());
+        self.request(device, UNSUBSCRIBE, topics, patience, |session, now| session.unsubscribe(None, filters, now))
     }
 
     /// The topic stands in the command itself (`argtopic` of the A76xx).
     pub(super) fn subscribe_named(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
         match topic_of(call) {
-            Some(topic) => self.subscribe(device, topic, quality(call)),
+            Some(topic) => self.subscribe(device, vec![(topic, quality(call))]),
             None => self.refuse(device, SUBSCRIBE, err::NOT_UTF8),
         }
     }
 
     pub(super) fn unsubscribe_named(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
         match topic_of(call) {
-            Some(topic) => self.unsubscribe(device, topic),
+            Some(topic) => self.unsubscribe(device, vec![topic]),
             None => self.refuse(device, UNSUBSCRIBE, err::NOT_UTF8),
         }
     }
@@ -190,7 +198,7 @@ impl Client {
         &mut self,
         device: &mut Device,
         command: &'static str,
-        topic: Option<String>,
+        topics: Vec<String>,
         patience: Duration,
         send: impl FnOnce(&mut ClientSession, Instant) -> Result<u16, Refused>,
     ) -> Answer {
@@ -206,7 +214,7 @@ impl Client {
         });
         let code = match sent {
             Ok(id) => {
-                self.pending = Some(Pending { command, id, topic });
+                self.pending = Some(Pending { command, id, topics });
                 return Answer::Accepted;
             }
             Err(Refused::InvalidTopic(_)) => err::PARAMETER,
@@ -225,13 +233,11 @@ impl Client {
     pub(super) fn subscribe_staged(&mut self, device: &mut Device, call: &Matched<'_>) -> Answer {
         let staged = self.staged.subscribe.clone();
         self.use_up(device, call);
-        match staged {
-            Some((topic, qos)) => self.subscribe(device, topic, qos),
-            None => {
-                self.result(device, SUBSCRIBE, err::OK);
-                Answer::Accepted
-            }
+        if staged.is_empty() {
+            self.result(device, SUBSCRIBE, err::OK);
+            return Answer::Accepted;
         }
+        self.subscribe(device, staged)
     }
 
     /// `AT+CMQTTUNSUB=0,<dup>` while a topic is staged (decision 8).
@@ -242,10 +248,7 @@ impl Client {
         }
         let staged = self.staged.unsubscribe.clone();
         self.use_up(device, call);
-        match staged {
-            Some(topic) => self.unsubscribe(device, topic),
-            None => Answer::Refused(Refusal::State),
-        }
+        self.unsubscribe(device, staged)
     }
 
     /// What the broker says to a request, and what it sends.
@@ -276,10 +279,10 @@ impl Client {
         let Some(pending) = self.pending.take_if(|pending| pending.command == command && pending.id == id) else {
             return;
         };
-        if let Some(topic) = pending.topic.filter(|_| code == err::OK) {
-            self.subscriptions.retain(|known| *known != topic);
+        if code == err::OK {
+            self.subscriptions.retain(|known| !pending.topics.contains(known));
             if command == SUBSCRIBE {
-                self.subscriptions.push(topic);
+                self.subscriptions.extend(pending.topics);
             }
         }
         self.result(device, command, code);
