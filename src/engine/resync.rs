@@ -84,12 +84,14 @@ impl Footing {
         }
     }
 
-    /// A line of this name came.
-    pub fn line_seen(&mut self, name: &str) {
-        if let Footing::Asking { marker, answered, .. } = self
-            && name == *marker
-        {
-            *answered = true;
+    /// A line of this name came; says whether it answers the query.
+    pub fn line_seen(&mut self, name: &str) -> bool {
+        match self {
+            Footing::Asking { marker, answered, .. } if name == *marker => {
+                *answered = true;
+                true
+            }
+            _ => false,
         }
     }
 

@@ -203,8 +203,9 @@ impl Port {
                 batch.happened = true;
                 return;
             }
-            Event::Info { ref name, ref line } => {
-                protocol.footing.line_seen(name);
+            // The answer to a query of ours is news to nobody.
+            Event::Info { ref name, .. } | Event::Urc { ref name, .. } if protocol.footing.line_seen(name) => return,
+            Event::Info { ref line, .. } => {
                 if let Some(command) = &protocol.command {
                     command.record().pieces.push(Piece::Line(line.clone()));
                     return;
@@ -251,7 +252,7 @@ impl Port {
                 }
             }
             Event::Restarted | Event::Gone => self.restarted(protocol, &event, batch),
-            Event::Urc { ref name, .. } => protocol.footing.line_seen(name),
+            Event::Urc { .. } => {}
             Event::Ignored(ref bytes) => {
                 // A final result nobody waits for: of a command that was given up, or a surplus one (FIELD F5).
                 match (is_final(bytes), &protocol.footing) {

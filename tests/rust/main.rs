@@ -14,11 +14,13 @@ mod engine_quirks;
 #[cfg(feature = "virtual")]
 mod engine_quirks_qmt;
 mod engine_recovery;
+mod engine_port;
 mod engine_script;
 #[cfg(feature = "virtual")]
 mod engine_tls;
 #[cfg(feature = "virtual")]
 mod engine_virtual;
+mod engine_wire;
 mod field;
 mod fuzz;
 mod layers;
