@@ -9,12 +9,12 @@ mod engine_commands;
 #[cfg(feature = "virtual")]
 mod engine_formats;
 mod engine_lifecycle;
+mod engine_port;
 #[cfg(feature = "virtual")]
 mod engine_quirks;
 #[cfg(feature = "virtual")]
 mod engine_quirks_qmt;
 mod engine_recovery;
-mod engine_port;
 mod engine_script;
 #[cfg(feature = "virtual")]
 mod engine_tls;
