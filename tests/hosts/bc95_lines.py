@@ -75,13 +75,13 @@ def main(path: str) -> int:
     must("AT+CGATT?", "+CGATT:1")
     must("AT+CEREG?", "+CEREG:0,1")
     must('AT+QMTCFG="version",0,4')
-    result('AT+QMTOPEN=0,"broker.example",1883', "+QMTOPEN:0,0")
-    result('AT+QMTCONN=0,"gateway"', "+QMTCONN:0,0,0")
-    result('AT+QMTSUB=0,1,"gateway/set",0', "+QMTSUB:0,1,0,0")
+    result('AT+QMTOPEN=0,"broker.example",1883', "+QMTOPEN: 0,0")
+    result('AT+QMTCONN=0,"gateway"', "+QMTCONN: 0,0,0")
+    result('AT+QMTSUB=0,1,"gateway/set",0', "+QMTSUB: 0,1,0,0")
     publish = 'AT+QMTPUB=0,2,1,0,"gateway/set","{"led":"on"}"'
-    result(publish, "+QMTPUB:0,2,0", '+QMTRECV:0,0,"gateway/set","{"led":"on"}"')
-    result('AT+QMTUNS=0,3,"gateway/set"', "+QMTUNS:0,3,0")
-    result("AT+QMTDISC=0", "+QMTDISC:0,0")
+    result(publish, "+QMTPUB: 0,2,0", '+QMTRECV: 0,0,"gateway/set","{"led":"on"}"')
+    result('AT+QMTUNS=0,3,"gateway/set"', "+QMTUNS: 0,3,0")
+    result("AT+QMTDISC=0", "+QMTDISC: 0,0")
     print("bc95_lines: passed")
     return 0
 

@@ -437,7 +437,7 @@ impl Module {
         };
         let asker = if dialect.commands.contains_key(name) { Asker::Service } else { Asker::Surroundings };
         // The service words its own lines, that may have a payload.
-        let tight = self.device.quirks.text("no_blank_after_colon", "lines") == Some("all");
+        let tight = self.device.quirks.text("no_blank_after_colon", "lines").is_some_and(|lines| lines != "mqtt");
         self.device.replies.tight = tight && matches!(asker, Asker::Surroundings);
         if !command.answers.is_empty() {
             let Some(lines) = command.answer(&behind_the_name(parsed)) else {

@@ -267,7 +267,7 @@ fn fail_late(device: &mut Device, index: u8, call: &Matched<'_>) -> Answer {
 /// A line as this module writes it.
 fn worded(device: &Device, line: impl Into<Vec<u8>>) -> Vec<u8> {
     let mut line = line.into();
-    if device.quirks.has("no_blank_after_colon")
+    if device.quirks.text("no_blank_after_colon", "lines").is_some_and(|lines| lines != "beside")
         && let Some(colon) = memchr::memmem::find(&line, b": ")
     {
         line.remove(colon + 1);

@@ -441,8 +441,8 @@ pub const QUIRKS: &[QuirkRow] = &[
         field: &["F10"],
         params: &[ParamRow {
             name: "lines",
-            title: "of MQTT, or all answers",
-            kind: ParamKind::Choice(&["mqtt", "all"]),
+            title: "of MQTT, of the commands beside it, or all",
+            kind: ParamKind::Choice(&["mqtt", "beside", "all"]),
             default: Some("mqtt"),
         }],
         ..QMT
