@@ -199,6 +199,7 @@ FORMS = (
 )
 
 MESSAGE_FIRST = Departure("F3", "message before the result")
+LATE = Departure("F23", "result later than documented")
 STALE = Departure("F5", "OK or result nobody waits for")
 STAT = Departure("F6", "+QMTSTAT where none is printed")
 PAYLOAD_ECHOED = Departure("F9", "payload echoed")
