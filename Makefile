@@ -73,6 +73,11 @@ check: $(STAMP)-package ## the quick half of the tests: format, lints, types
 	@$(BIN)/ruff format --check python tests/python
 	@$(BIN)/mypy
 
+.PHONY: field-page
+field-page: ## write docs/field.md anew from tests/data/field.toml
+	@echo "==> docs/field.md"
+	@MODEMRIG_WRITE=1 cargo test --locked --quiet --test integration -- field_table::the_page
+
 .PHONY: wheel
 wheel: $(STAMP)-tools ## build the wheel into dist/ and state its glibc floor
 	@echo "==> release wheel (a first build takes some minutes)"

@@ -76,7 +76,7 @@ def main(path):
     modem.command("ATE0")
     modem.command("AT+CFUN=1")
     modem.command("AT+CPIN?", "+CPIN: READY")
-    modem.command("AT+CGDCONT=1,\"IP\",\"super\"")
+    modem.command('AT+CGDCONT=1,"IP","super"')
     modem.command("AT+CREG?", "+CREG: 0,1")
     modem.command("AT+CGATT?", "+CGATT: 1")
     modem.command("AT+QIACT?")

@@ -22,6 +22,8 @@ mod engine_tls;
 mod engine_virtual;
 mod engine_wire;
 mod field;
+#[cfg(feature = "virtual")]
+mod field_table;
 mod fuzz;
 mod layers;
 #[cfg(feature = "virtual")]

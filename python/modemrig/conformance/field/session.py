@@ -85,7 +85,6 @@ class _Steps:
         self._client_id = f"{place.prefix}field"
         self._peer = peer
         self._topic = topic
-        self._awaited: list[bytes] = []
 
     def all(self) -> list[tuple[str, Callable[[], object]]]:
         """The steps, in order."""
@@ -114,33 +113,35 @@ class _Steps:
         self._client.connect(self._client_id, self._broker.user, self._broker.password, timeout_s=WITHIN_S)
 
     def _publish(self, payload: bytes, qos: int) -> None:
+        """It arrives at the other device, and at this one, once each."""
         receipt = self._client.publish(self._topic, payload, qos, timeout_s=WITHIN_S)
         first = receipt.wait(WITHIN_S)
         _one_outcome(first, receipt.wait(WITHIN_S))
         self._peer.expect(self._topic, payload, f"QoS {qos}")
-        self._awaited.append(payload)
+        self._expect([payload])
 
     def _publish_at_once(self) -> None:
         payloads = [b"%d of three" % number for number in (1, 2, 3)]
         receipts = [self._client.publish(self._topic, payload, 1, timeout_s=WITHIN_S) for payload in payloads]
         for receipt in receipts:
             receipt.wait(WITHIN_S)
-        self._awaited += payloads
+        self._expect(payloads)
 
     def _receive(self) -> None:
-        """Everything comes once: what this client published, and what another did."""
         self._peer.publish(self._topic, PLAIN, 1)
-        wanted = sorted([*self._awaited, PLAIN])
+        self._expect([PLAIN])
+
+    def _expect(self, payloads: list[bytes]) -> None:
+        """These come, and no other; in any order, as messages of several qualities of service do."""
         came: list[bytes] = []
         for message in self._client.messages(WITHIN_S):
             if message.topic != self._topic:
                 raise Failed(f"a message of topic {message.topic!r}")
             came.append(message.payload)
-            if len(came) == len(wanted):
+            if len(came) == len(payloads):
                 break
-        if sorted(came) != wanted:
-            missing, surplus = [p for p in wanted if p not in came], [p for p in came if p not in wanted]
-            raise Failed(f"{len(came)} of {len(wanted)} messages; missing {missing!r}, not sent {surplus!r}")
+        if sorted(came) != sorted(payloads):
+            raise Failed(f"sent {payloads!r}, received {came!r}")
 
 
 def _one_outcome(first: LateResult, again: LateResult) -> None:
