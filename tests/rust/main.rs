@@ -98,6 +98,8 @@ mod virtual_power;
 #[cfg(feature = "virtual")]
 mod virtual_profiles;
 #[cfg(feature = "virtual")]
+mod virtual_profiles_qmt;
+#[cfg(feature = "virtual")]
 mod virtual_profiles_simcom;
 #[cfg(feature = "virtual")]
 mod virtual_qmt;

@@ -28,6 +28,8 @@ const FILES: &[Source<'static>] = &[
 const SHARED: &[Source<'static>] = &[
     file("beside_quectel", include_str!("beside_quectel.toml")),
     file("beside_nb_iot", include_str!("beside_nb_iot.toml")),
+    file("mqtt_lte", include_str!("mqtt_lte.toml")),
+    file("mqtt_nb_iot", include_str!("mqtt_nb_iot.toml")),
     file("publish_ctrl_z", include_str!("publish_ctrl_z.toml")),
     file("beside_simcom", include_str!("beside_simcom.toml")),
 ];

@@ -142,7 +142,8 @@ impl Qmt {
         let keep_alive = number("keepalive", 1, 120);
         let packet_timeout = device.timer(number("timeout", 1, 5));
         let options = ClientOptions {
-            level: if number("version", 1, 3) == 4 { Level::V311 } else { Level::V31 },
+            // NB-IoT modules number the versions 0 and 1, too.
+            level: if matches!(number("version", 1, 3), 1 | 4) { Level::V311 } else { Level::V31 },
             client_id,
             clean_session: number("session", 1, 0) == 1 || device.quirks.has("session_forgotten"),
             keep_alive: device.timer(if device.quirks.has("never_pings") { 0 } else { keep_alive }),

@@ -245,6 +245,11 @@ fn setting_int(device: &Device, index: u8, key: &str, place: usize) -> Option<i6
     }
 }
 
+/// The number of a setting that has these keys, the first that the document has.
+fn first_of(device: &Device, index: u8, keys: &[(&str, usize)]) -> Option<i64> {
+    keys.iter().find_map(|(key, place)| setting_int(device, index, key, *place))
+}
+
 /// Whether a quirk has what the state forbids refused late: not settings, which have a quirk of their own, and not where the
 /// number of the error was asked for.
 fn is_refused_late(device: &Device, call: &Matched<'_>) -> bool {
@@ -305,7 +310,11 @@ impl Service for Qmt {
         };
         start_with_hex(device, index);
         if matched.is_query && matched.command_name == CFG {
-            return device.query_or_store(matched);
+            if let Some(line) = device.settings_mut(CFG).answer(matched) {
+                let line = worded(device, line);
+                device.replies.info(line);
+            }
+            return Answer::Done;
         }
         let state = self.client(index).state;
         if let Some(answer) = self.answered_oddly(device, index, matched) {

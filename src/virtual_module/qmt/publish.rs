@@ -20,6 +20,7 @@ use crate::virtual_module::network::LostBy;
 use crate::virtual_module::qmt::CFG;
 use crate::virtual_module::qmt::Client;
 use crate::virtual_module::qmt::Qmt;
+use crate::virtual_module::qmt::first_of;
 use crate::virtual_module::qmt::later::Later;
 use crate::virtual_module::qmt::later::span_of;
 use crate::virtual_module::qmt::say;
@@ -221,7 +222,7 @@ impl Qmt {
 
 /// Whether payloads are typed as hexadecimal digits. The message of a will never is.
 fn types_hex(device: &Device, index: u8) -> bool {
-    setting_int(device, index, "send/mode", 1) == Some(1) && !device.quirks.has("hex_ignored")
+    first_of(device, index, &[("send/mode", 1), ("dataformat", 1)]) == Some(1) && !device.quirks.has("hex_ignored")
 }
 
 /// How a payload is typed: echoed or not (`view/mode`), and for how long at most (`edit/timeout`).
@@ -230,7 +231,8 @@ fn typed(device: &Device, index: u8, end: PayloadEnd) -> Typed {
     let seconds = setting_int(device, index, "edit/timeout", 2).filter(|_| limited);
     Typed {
         end,
-        echo: setting_int(device, index, "view/mode", 1) == Some(1) && !device.quirks.has("never_echoes"),
+        echo: first_of(device, index, &[("view/mode", 1), ("echomode", 1)]) == Some(1)
+            && !device.quirks.has("never_echoes"),
         timeout: seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
         asks: Asks::Prompt,
     }

@@ -9,6 +9,7 @@ use crate::virtual_module::device::Answer;
 use crate::virtual_module::device::Device;
 use crate::virtual_module::qmt::CFG;
 use crate::virtual_module::qmt::Qmt;
+use crate::virtual_module::qmt::first_of;
 use crate::virtual_module::qmt::say;
 use crate::virtual_module::qmt::setting_int;
 use crate::virtual_module::qmt::worded;
@@ -83,7 +84,7 @@ fn is_stored(device: &Device, index: u8) -> bool {
 
 fn has_length(device: &Device, index: u8) -> bool {
     let quirks = &device.quirks;
-    let asked = setting_int(device, index, "recv/mode", 2) == Some(1);
+    let asked = first_of(device, index, &[("recv/mode", 2), ("showrecvlen", 1)]) == Some(1);
     (asked && !quirks.has("recv_without_length")) || quirks.has("recv_with_length") || quirks.has("recv_payload_below")
 }
 
