@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from modemrig.modem import identify as identify
     from modemrig.modem import open as open
     from modemrig.modem import ports as ports
+    from modemrig.recorder import Recorder as Recorder
     from modemrig.recovery import Power as Power
     from modemrig.recovery import PowerCommand as PowerCommand
     from modemrig.recovery import Recovery as Recovery
@@ -84,6 +85,8 @@ if TYPE_CHECKING:
     from modemrig.recovery import RecoveryStep as RecoveryStep
     from modemrig.reference import catalogue as catalogue
     from modemrig.reference import dialects as dialects
+    from modemrig.replay import Mismatch as Mismatch
+    from modemrig.replay import ReplayModule as ReplayModule
     from modemrig.transcripts import decode as decode
     from modemrig.transcripts import decode_line as decode_line
     from modemrig.virtual import InjectedFault as InjectedFault
@@ -138,7 +141,9 @@ _HOME = {
     "families": ("Profile", "profiles"),
     "modem": ("Modem", "identify", "open", "ports"),
     "recovery": ("Power", "PowerCommand", "Recovery", "RecoveryPlan", "RecoveryStep"),
+    "recorder": ("Recorder",),
     "reference": ("catalogue", "dialects"),
+    "replay": ("Mismatch", "ReplayModule"),
     "transcripts": ("decode", "decode_line"),
     "virtual": ("InjectedFault", "Traffic", "VirtualModule"),
 }

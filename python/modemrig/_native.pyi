@@ -30,6 +30,8 @@ __all__ = [
     "Messages",
     "Modem",
     "Receipt",
+    "Recorder",
+    "ReplayModule",
     "Reply",
     "VirtualModule",
     "__version__",
@@ -53,6 +55,7 @@ __version__: str
 
 _Identity = tuple[str, str, str, str, str]
 _Late = tuple[str, str, int | None, int | None, int, tuple[int, ...], float]
+_Mismatch = tuple[str, str, str | None, str]
 _Kind = Literal["at", "nmea", "diagnostic", "unknown", "silent"]
 
 class _Statistics(TypedDict):
@@ -396,6 +399,61 @@ class BenchBroker:
     def forget_sessions(self) -> None: ...
     def stop(self) -> None:
         """Brief. Joins the thread. Idempotent."""
+
+@final
+class ReplayModule:
+    """A transcript that answers as its module did; dropping it stops it. Its thread never holds the interpreter's lock."""
+
+    def __new__(
+        cls, file: str, text: str | None, times: bool, any_payload: bool, link: str | None, tcp: bool
+    ) -> ReplayModule:
+        """Brief. ``text`` is the transcript, named ``file``; where it is ``None`` the file is read.
+
+        Raises ``BadValue`` with the number of a broken line, ``OSError`` for a file that cannot be read.
+        """
+
+    def path(self) -> str: ...
+    def state(self) -> tuple[list[_Mismatch], list[str], int, bool]:
+        """Brief. Mismatches, the lines that were not asked, the number of exchanges, whether the file is through."""
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Waits until the file is through, ``None``: for ever. Whether it is."""
+
+    def wait_closed(self, timeout_s: float | None = None) -> bool:
+        """Waits until no host has the port open, ``None``: for ever. Whether none has."""
+
+    def stop(self) -> None:
+        """Brief: joins a thread that ends at once. Idempotent."""
+
+@final
+class Recorder:
+    """A recording under way; dropping it ends it. Its thread never holds the interpreter lock."""
+
+    def __new__(
+        cls,
+        target: str,
+        out: str,
+        baud: int,
+        link: str | None,
+        tcp: bool,
+        shown_as: str | None,
+        timeout_s: float | None = None,
+    ) -> Recorder:
+        """Waits until the port is open. ``out`` is a new file or a folder; ``shown_as`` is the port's name in the file."""
+
+    def path(self) -> str: ...
+    def file(self) -> Path: ...
+    def counts(self) -> tuple[int, int]:
+        """Brief. Bytes of the program and of the module so far."""
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Waits for an end that nobody asked for, ``None``: for ever; whether it came. ``PortGone``: the port has vanished."""
+
+    def stop(self) -> None:
+        """Brief: at most two seconds, in which the module's last words are written. Idempotent.
+
+        ``PortGone``: the port had vanished before; ``Bug``: the file could not be written.
+        """
 
 @final
 class Decoder:

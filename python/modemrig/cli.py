@@ -1,7 +1,8 @@
 """The command ``modemrig``: what a person at a terminal, or a Makefile, asks for. Everything it does is in the library.
 
 Exit codes: 0 done, 1 an error that one line says, 2 a word of the command line that makes no sense, 130 Ctrl-C. ``hil`` and
-``conformance`` end with pytest's codes, ``compare`` as diff does: 1 something got worse, 2 an error.
+``conformance`` end with pytest's codes, ``compare`` as diff does: 1 something got worse, 2 an error. ``record`` and ``replay``
+end with the code of the program they run; ``replay`` with 1 where something was asked otherwise than recorded.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from modemrig.cli_compare import add_compare
 from modemrig.cli_conformance import add_conformance
+from modemrig.cli_record import add_record, add_replay
 from modemrig.cli_virtual import add_control, add_virtual
 from modemrig.cli_words import add_command, seconds
 from modemrig.errors import ModemrigError
@@ -38,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = f"{options.parser.prog} -- {' '.join(unknown)}"
         hint = f"; words for pytest stand behind --: {said}" if options.takes_words_for_pytest else ""
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
-    if behind_dashes and not options.takes_words_for_pytest:
-        parser.error("only 'modemrig hil' and 'modemrig conformance' take words behind --")
+    if behind_dashes and not (options.takes_words_for_pytest or options.takes_a_program):
+        parser.error("only hil, conformance, record and replay take words behind --")
     options.behind_dashes = behind_dashes
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -82,6 +84,8 @@ with a module on a port:
   modemrig ports                            what is plugged in, and who holds it
   modemrig identify /dev/ttyUSB2            is this the AT interface, at which speed, which module
   modemrig hil --rig rig.toml               run the suite on the rig you describe
+  modemrig record /dev/ttyUSB2 -- PROGRAM   write down what a program and a module say; secrets are covered
+  modemrig replay FILE -- PROGRAM           have the file answer in the module's place
 
 'modemrig COMMAND --help' says more about each.""",
     )
@@ -92,6 +96,8 @@ with a module on a port:
     _add_catalogue(commands)
     add_virtual(commands)
     add_control(commands)
+    add_record(commands)
+    add_replay(commands)
     _add_decode(commands)
     _add_hil(commands)
     add_conformance(commands)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from modemrig.cli_words import add_command, factor, positive
+from modemrig.cli_words import add_command, end_on_signals, factor, positive, typing_at, wait_for_ever
 
 __all__ = ["add_control", "add_virtual"]
 
@@ -116,7 +115,7 @@ def _virtual(options: argparse.Namespace) -> int:
     if options.count > 1 and (own := {"imei", "imsi", "iccid"} & dict(options.identity).keys()):
         options.parser.error(f"--identity {min(own)}= is of one module: leave it or --count {options.count} out")
 
-    _end_on_signals()
+    end_on_signals()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         broker: modemrig.BenchBroker | str | None = None
         if not options.no_redirect:
@@ -163,20 +162,13 @@ def _virtual(options: argparse.Namespace) -> int:
             print(f"broker  {broker}")
         else:
             print("broker  whatever the real resolver finds")
-        print(f"type    {_typing(paths[0])}")
+        print(f"type    {typing_at(paths[0])}")
         if broker is not None:
             host, port = (broker.host, broker.port) if not isinstance(broker, str) else broker.split(":")[:2]
             print(f"peer    mosquitto_pub -h {host} -p {port} -t TOPIC -m TEXT")
         print("Ctrl-C ends it.", flush=True)
-        _wait_for_ever()
+        wait_for_ever()
     return 0
-
-
-def _typing(path: str) -> str:
-    """What a person enters in another terminal to type at the module."""
-    if path.startswith("tcp://"):
-        return f"socat STDIO,raw,echo=0,escape=3 TCP:{path.removeprefix('tcp://')}  (AT, Enter; Ctrl-C leaves)"
-    return f"picocom {path}  (AT, Enter; Ctrl-A Ctrl-X leaves)"
 
 
 def _tell_of_another(link: str | None) -> None:
@@ -290,28 +282,3 @@ def _control(options: argparse.Namespace) -> int:
 def _links(link: str | None, count: int) -> Iterator[str | None]:
     for number in range(1, count + 1):
         yield link if link is None or count == 1 else f"{link}-{number}"
-
-
-def _end_on_signals() -> None:
-    """Make SIGTERM, and a terminal that is closed, end the program as Ctrl-C does: modules stopped, links removed."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
-        signal.signal(signal.SIGHUP, interrupt)
-
-
-def _wait_for_ever() -> NoReturn:
-    import sys
-    import threading
-
-    never = threading.Event()
-    try:
-        while True:
-            never.wait()
-    except KeyboardInterrupt:
-        if sys.stdout.isatty():
-            print()  # behind the terminal's ^C
-        raise

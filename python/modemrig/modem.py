@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Modem", "identify", "open", "ports"]
 
 _VIRTUAL = "virtual:"
+_REPLAY = "replay:"
 _CLOSE_WITHIN_S = 5.0
 
 
@@ -50,7 +51,7 @@ def open(
 
     Args:
         target: ``/dev/ttyUSB2``, ``tcp://host:port``, ``rfc2217://host:port``, or ``virtual:<dialect or profile>`` for a
-            virtual module of its own.
+            virtual module of its own, or ``replay:<file>`` for a transcript that answers in a module's place.
         baud: bits per second.
         dialect: one of ``modemrig.dialects()``; by default found out from what the module says of itself.
         timeout_s: how long opening may take. What is done later takes its times from the document.
@@ -83,8 +84,17 @@ def open(
             raise BadValue(
                 f"speed= is for virtual modules; the clock of {target} is not ours (baud= is the line's speed)"
             )
-        native = _native.Modem(target, baud=baud, dialect=dialect, timeout_s=timeout_s, transcript=path)
-        return Modem(native, None, contextlib.ExitStack())
+        with contextlib.ExitStack() as stack:
+            port = target
+            if target.startswith(_REPLAY):
+                from modemrig.replay import replayed
+
+                port = stack.enter_context(replayed(target)).path
+            native = _native.Modem(
+                port, baud=baud, dialect=dialect, timeout_s=timeout_s, transcript=path, shown_as=target
+            )
+            return Modem(native, None, stack.pop_all())
+        raise AssertionError("unreachable")  # the stack suppresses nothing
 
     from modemrig.broker import BenchBroker
     from modemrig.virtual import VirtualModule

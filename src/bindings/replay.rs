@@ -87,6 +87,11 @@ impl NativeReplayModule {
         wait::blocking(py, timeout_s, |wait| until(wait, |slice| self.module.lock().wait_finished(slice)))
     }
 
+    #[pyo3(signature = (timeout_s=None))]
+    fn wait_closed(&self, py: Python<'_>, timeout_s: Option<f64>) -> PyResult<bool> {
+        wait::blocking(py, timeout_s, |wait| until(wait, |slice| self.module.lock().wait_closed(slice)))
+    }
+
     fn stop(&self, py: Python<'_>) {
         py.detach(|| self.module.lock().stop());
         logging::drain(py);

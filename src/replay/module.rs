@@ -134,10 +134,19 @@ impl ReplayModule {
 
     /// Waits until the file is through, or until then; whether it is.
     pub fn wait_finished(&self, until: Instant) -> bool {
+        self.wait_for(until, Player::is_finished)
+    }
+
+    /// Waits until no host has the port open, or until then; whether none has.
+    pub fn wait_closed(&self, until: Instant) -> bool {
+        self.wait_for(until, |player| !player.has_host())
+    }
+
+    fn wait_for(&self, until: Instant, is_so: impl Fn(&Player) -> bool) -> bool {
         let mut player = self.shared.player.lock();
-        while !player.is_finished() {
+        while !is_so(&player) {
             if self.shared.moved.wait_until(&mut player, until).timed_out() {
-                return player.is_finished();
+                return is_so(&player);
             }
         }
         true

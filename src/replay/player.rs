@@ -78,6 +78,8 @@ pub struct Player {
     due: VecDeque<Due>,
     mismatches: Vec<Mismatch>,
     greeted: bool,
+    /// A host has the port open.
+    has_host: bool,
 }
 
 impl Player {
@@ -95,6 +97,7 @@ impl Player {
             due: VecDeque::new(),
             mismatches: Vec::new(),
             greeted: false,
+            has_host: false,
             script,
             options,
         }
@@ -104,6 +107,7 @@ impl Player {
 
     /// A host opened the port. The first one hears what the module said before the recorded host's first word.
     pub fn host_came(&mut self, now: Instant) {
+        self.has_host = true;
         if !std::mem::replace(&mut self.greeted, true) {
             let before = Answer { said: self.script.before.clone(), ends: None };
             self.schedule(&before, Turn::Same, now);
@@ -112,6 +116,7 @@ impl Player {
 
     /// The host closed the port; a line that it had half typed is forgotten.
     pub fn host_left(&mut self) {
+        self.has_host = false;
         self.due.clear();
         self.typing = None;
         self.session.reset(false);
@@ -158,6 +163,11 @@ impl Player {
     pub fn left(&self) -> Vec<String> {
         let left = self.script.exchanges.iter().zip(&self.asked).filter(|(_, asked)| !**asked);
         left.map(|(exchange, _)| shown(&exchange.line)).collect()
+    }
+
+    /// Whether a host has the port open.
+    pub fn has_host(&self) -> bool {
+        self.has_host
     }
 
     /// How many exchanges the file has.

@@ -198,7 +198,11 @@ impl<R: BufRead> Reader<R> {
             let mut text = String::new();
             self.line += 1;
             let read = self.source.read_line(&mut text);
-            match read.map_err(|error| FormatError { line: self.line, reason: error.to_string() })? {
+            let unreadable = |error: io::Error| match error.kind() {
+                io::ErrorKind::InvalidData => self.damaged("it is not UTF-8"),
+                _ => FormatError { line: self.line, reason: error.to_string() },
+            };
+            match read.map_err(unreadable)? {
                 0 => return Ok(None),
                 _ if text.trim().is_empty() => {}
                 _ => return Ok(Some(text)),
@@ -207,18 +211,25 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn parse<T: for<'a> Deserialize<'a>>(&self, text: &str) -> Result<T, FormatError> {
-        serde_json::from_str(text).map_err(|error| {
-            let reason = format!("this is no line of a transcript: {error}");
-            FormatError { line: self.line, reason }
+        serde_json::from_str(text).map_err(|error| match error.is_eof() {
+            true => self.damaged(&format!("it is cut off ({error})")),
+            false => self.damaged(&format!("this is no line of a transcript ({error})")),
         })
+    }
+
+    /// An error that says what the rest of the file is worth: the first line tells whether it is a transcript at all.
+    fn damaged(&self, what: &str) -> FormatError {
+        let reason = match self.line {
+            1 => what.to_string(),
+            _ => format!("the file is damaged here: {what}; the lines before it are whole"),
+        };
+        FormatError { line: self.line, reason }
     }
 
     fn entry(&self, text: &str) -> Result<Entry, FormatError> {
         let Line { t, dir, data } = self.parse(text)?;
-        let data = latin1_bytes(&data).ok_or_else(|| {
-            let reason = "data holds a character above U+00FF; bytes are written as latin-1 text".to_string();
-            FormatError { line: self.line, reason }
-        })?;
+        let data = latin1_bytes(&data)
+            .ok_or_else(|| self.damaged("data holds a character above U+00FF; bytes are written as latin-1 text"))?;
         Ok(Entry { t, dir, data })
     }
 }

@@ -15,7 +15,19 @@ import pytest
 import modemrig
 from conftest import Command
 
-COMMANDS = ["ports", "identify", "catalogue", "virtual", "control", "decode", "hil", "conformance", "compare"]
+COMMANDS = [
+    "ports",
+    "identify",
+    "catalogue",
+    "virtual",
+    "control",
+    "record",
+    "replay",
+    "decode",
+    "hil",
+    "conformance",
+    "compare",
+]
 TRANSCRIPT = "\n".join(
     json.dumps(line)
     for line in [

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import CHECKOUT
 
-MODULES = ["modem", "client", "events", "errors", "virtual", "broker", "reference", "transcripts"]
+MODULES = ["modem", "client", "events", "errors", "virtual", "broker", "reference", "transcripts", "replay", "recorder"]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

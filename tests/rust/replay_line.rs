@@ -104,7 +104,9 @@ fn hosts_come_and_go_on_tcp_and_an_unread_mismatch_is_told() {
         host.set_nonblocking(true).expect("set");
         host.write_all(line.as_bytes()).expect("written");
         until(&mut host, answer);
+        assert!(!module.wait_closed(clock::now()));
     }
+    assert!(module.wait_closed(clock::now() + SOON));
     let state = module.state();
     assert_eq!(vec!["AT+QMTPUBEX=0,1,1,0,\"a\",2"], state.left);
     let said = state.mismatches[0].to_string();
