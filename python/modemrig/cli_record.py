@@ -135,13 +135,13 @@ def _replay(options: argparse.Namespace) -> int:
     with modemrig.ReplayModule(
         options.file, times=options.times, any_payload=options.any_payload, link=options.link, tcp=options.tcp
     ) as module:
-        port = options.link or module.path
-        if options.json:
-            print(json.dumps({"port": port, "file": options.file, "exchanges": module.exchanges}), flush=True)
-        else:
-            _say(f"{options.file}  {module.exchanges} command lines  port {module.path}" + _link(options))
         code, through = 0, True
         try:
+            port = options.link or module.path
+            if options.json:
+                print(json.dumps({"port": port, "file": options.file, "exchanges": module.exchanges}), flush=True)
+            else:
+                _say(f"{options.file}  {module.exchanges} command lines  port {module.path}" + _link(options))
             if options.behind_dashes:
                 code = run_program(options.behind_dashes, port)
             elif options.until_finished is not None:

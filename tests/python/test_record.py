@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,7 +109,9 @@ def test_without_a_program_it_is_a_port_until_it_is_told_to_end(
 ):
     process = command.start("record", module.path, "--link", str(tmp_path / "port"), "--out", "a.jsonl")
     try:
-        wait_for(tmp_path / "port")
+        assert process.stderr is not None
+        while "Ctrl-C" not in (line := process.stderr.readline()):
+            assert line, "it ended"
         with modemrig.open(tmp_path / "port") as modem:
             assert modem.dialect == "ecx00u_egx00u"
         process.send_signal(number)
@@ -121,12 +122,6 @@ def test_without_a_program_it_is_a_port_until_it_is_told_to_end(
     assert process.returncode == 0, errors
     assert not (tmp_path / "port").is_symlink()
     assert said(tmp_path / "a.jsonl", "tx").startswith("ATE0")
-
-
-def wait_for(path: Path) -> None:
-    """Bounded by the test's own time-out."""
-    while not path.exists():
-        threading.Event().wait(0.02)
 
 
 def test_a_file_that_is_there_is_left_alone_and_a_folder_gets_one(
