@@ -248,8 +248,8 @@ impl Relay {
     /// Carries what there is, then waits for more, or until then.
     fn turn(&mut self, until: Option<Instant>) -> io::Result<()> {
         self.greet_hosts()?;
-        self.from_host()?;
-        self.from_module()?;
+        self.hear_host()?;
+        self.hear_module()?;
         self.host.flush();
         self.pass_on()?;
         self.tape.flush();
@@ -273,7 +273,7 @@ impl Relay {
         }
     }
 
-    fn from_host(&mut self) -> io::Result<()> {
+    fn hear_host(&mut self) -> io::Result<()> {
         let mut buffer = [0; 16 * 1024];
         while self.to_module.len() < UNREAD {
             match self.host.read(&mut buffer)? {
@@ -290,7 +290,7 @@ impl Relay {
         Ok(())
     }
 
-    fn from_module(&mut self) -> io::Result<()> {
+    fn hear_module(&mut self) -> io::Result<()> {
         let mut buffer = [0; 16 * 1024];
         while self.host.unsent() < UNREAD {
             self.follow_speed();
