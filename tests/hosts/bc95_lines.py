@@ -1,4 +1,4 @@
-"""A gateway with a BC95, as Python programs with a serial port are written: send, sleep half a second, read, compare lines.
+"""A gateway with a BC95, as Python programs with a serial port are written: send, sleep, read, compare lines.
 
 Echo stays on, so that the first line of each answer is the command; OK and the result must come in readings of their own.
 Messages go inline. Usage: bc95_lines.py PORT
@@ -9,6 +9,10 @@ import sys
 import termios
 import time
 import tty
+
+
+PAUSE = 0.4
+"""Seconds; a result that comes sooner is read with OK, and nobody understands the two together."""
 
 
 class Serial:
@@ -39,7 +43,7 @@ def main(path: str) -> int:
 
     def send(line: str) -> list[str]:
         serial.write(line)
-        time.sleep(0.5)
+        time.sleep(PAUSE)
         answer = serial.read_lines()
         if answer[:1] != [line]:
             sys.exit(f"{line}: not echoed: {answer}")
@@ -65,7 +69,7 @@ def main(path: str) -> int:
 
     for _ in range(10):
         serial.write("AT")
-        time.sleep(0.5)
+        time.sleep(PAUSE)
         if serial.read_lines()[-1:] == ["OK"]:
             break
     must("AT+CMEE=1")

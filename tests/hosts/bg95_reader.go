@@ -1,5 +1,5 @@
 // A tracker's gateway with a BG95, as Go programs for AT modules are written: one goroutine reads lines, commands wait for OK
-// and throw away what comes in the next 200 ms, and only then wait for a result. It publishes inline, with raw quotation marks,
+// and throw away what comes in the next 100 ms, and only then wait for a result. It publishes inline, with raw quotation marks,
 // reads stored messages by their slots, and unsubscribes without quotation marks. Usage: bg95_reader PORT
 package main
 
@@ -79,7 +79,7 @@ func (m *modem) must(line string) []string {
 
 // drain is what makes this host need a module that takes its time: a result in here is lost.
 func (m *modem) drain() {
-	still := time.After(200 * time.Millisecond)
+	still := time.After(100 * time.Millisecond)
 	for {
 		select {
 		case <-m.lines:

@@ -41,6 +41,7 @@ class Program:
 
 PROGRAMS = [
     Program("ec801e_events.c", ("ec801e",), "terminal/down"),
+    Program("ec801e_frames.c", ("ec801e",), "panel/text"),
     Program("ec200_buffer.c", LTE, "unit/command"),
     Program("ec200u_sketch.cpp", LTE, "sketch/topic"),
     Program("ec200u_digest.rs", LTE, "meter/5"),
