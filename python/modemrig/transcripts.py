@@ -24,7 +24,9 @@ __all__ = ["cover", "decode", "decode_line"]
 
 def cover(text: str) -> str:
     """Command lines or answers with each byte of a secret covered by ``*``; for whatever people read or a file keeps."""
-    return "\n".join(_native.cover(line) for line in text.split("\n"))
+    # Bytes of a line that are no UTF-8 are lone surrogates here; people see which bytes they were.
+    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "\n".join(_native.cover(line) for line in shown.split("\n"))
 
 
 def decode(transcript: str | os.PathLike[str] | Iterable[str]) -> Iterator[dict[str, Any]]:

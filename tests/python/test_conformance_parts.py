@@ -19,6 +19,7 @@ from modemrig.conformance.progress import Progress
 from modemrig.conformance.schedule import AHEAD, Shares, SlotScheduling
 from modemrig.hil.bench import Bench
 from modemrig.rig import load_rig
+from modemrig.transcripts import cover
 from modemrig.virtual import Traffic
 
 FACT = Fact("lte_standard_a/3.3.1/QMTCFG/timeout/retry_times/maximum", "maximum", "AT+QMTCFG", "retry_times may be 10")
@@ -305,3 +306,10 @@ def test_a_segment_costs_its_headers_and_an_acknowledgement() -> None:
 def test_what_a_real_rig_cannot_check_costs_nothing(needs: tuple[str, ...], patience: bool, expected: bool) -> None:
     fact = Fact("sim7028/1/x", "maximum", "x", "a", needs=needs)
     assert is_for_real(fact, patience=patience) == expected
+
+
+def test_bytes_that_are_no_text_are_shown_and_secrets_beside_them_covered() -> None:
+    shown = cover('a\udcffb\nAT+QMTCONN=0,"me","user","s3cret\udcfe"').splitlines()
+    assert shown[0] == r"a\xffb"
+    assert "s3cret" not in shown[1]
+    assert cover("plain ü") == "plain ü"

@@ -21,7 +21,7 @@ from modemrig.conformance.facts import facts_of
 from modemrig.conformance.kinds import KINDS
 
 FILE = Path(__file__).with_name("changes.toml")
-KEYS = {"with", "dialect", "why", "differs", "blocked", "damaged", "session"}
+KEYS = {"with", "dialect", "why", "differs", "blocked", "may", "damaged", "session"}
 
 
 class DeclarationError(ValueError):
@@ -36,6 +36,8 @@ class Changes:
     """Facts that differ: patterns of ids, as the shell has them."""
     blocked: tuple[str, ...] = ()
     """Facts that cannot be judged."""
+    may: tuple[str, ...] = ()
+    """Facts that may differ or not be judged, by what else happens at the moment; these need not show."""
     known: frozenset[str] = frozenset()
     """Facts that the self-test sees failing with this quirk, or that repeat such a one."""
     is_damaged: bool = False
@@ -51,7 +53,7 @@ class Changes:
         """Whether a fact may come out so."""
         if verdict == "blocked" and self.known:
             return True  # as in the self-test: it rests on what is broken
-        patterns = self.blocked if verdict == "blocked" else self.differs
+        patterns = (*(self.blocked if verdict == "blocked" else self.differs), *self.may)
         return fact in self.known or any(fnmatchcase(fact, pattern) for pattern in patterns)
 
     def unseen(self, dialects: Iterable[str], differing: Iterable[str], blocked: Iterable[str]) -> list[str]:
@@ -84,6 +86,7 @@ def of_profile(name: str, quirks: Iterable[str], dialect: str) -> tuple[Changes,
     return own, Changes(
         differs=tuple(pattern for part in parts for pattern in part.differs),
         blocked=tuple(pattern for part in parts for pattern in part.blocked),
+        may=tuple(pattern for part in parts for pattern in part.may),
         known=frozenset().union(*(part.known for part in parts)),
         is_damaged=any(part.is_damaged for part in parts),
         session=tuple(step for part in parts for step in part.session),
@@ -108,12 +111,13 @@ def _changes(row: dict[str, Any], where: str, quirk: str) -> Changes:
         raise DeclarationError(
             f"{FILE.name}, {where}: unknown key {unknown.pop()}; known are {', '.join(sorted(KEYS))}"
         )
-    says_something = {"differs", "blocked", "damaged", "session"} & set(row)
+    says_something = {"differs", "blocked", "may", "damaged", "session"} & set(row)
     if says_something and not row.get("why"):
         raise DeclarationError(f"{FILE.name}, {where}: why?")
     return Changes(
         differs=tuple(row.get("differs", ())),
         blocked=tuple(row.get("blocked", ())),
+        may=tuple(row.get("may", ())),
         is_damaged=bool(row.get("damaged", False)),
         session=tuple(row.get("session", {}).items()),
         written=row.get("with", quirk),
