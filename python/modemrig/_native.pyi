@@ -10,12 +10,13 @@ Nothing here is public but ``Message`` and ``__version__``; the modules beside t
   ``connection_lost`` it means for ever.
 - *Brief*: the method releases the interpreter lock because it takes a lock or talks to the system.
 - Methods without a word are reads of a value.
-- No thread of the core ever calls into Python. Log records wait in a queue and reach ``logging`` (``modemrig.*``) when a Python
-  thread returns from a call; so a record of an idle port comes late, never lost in silence.
+- No thread of the core ever calls into Python; the two hands of a recovery are called by the thread that recovers. Log records
+  wait in a queue and reach ``logging`` (``modemrig.*``) when a Python thread returns from a call; so a record of an idle port
+  comes late, never lost in silence.
 - Errors are the classes of ``modemrig.errors``. A value of the wrong Python type is a ``TypeError``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, final
 
@@ -56,6 +57,7 @@ __version__: str
 _Identity = tuple[str, str, str, str, str]
 _Late = tuple[str, str, int | None, int | None, int, tuple[int, ...], float]
 _Mismatch = tuple[str, str, str | None, str]
+_Step = tuple[str, str, Literal["done", "failed", "skipped"], str, float]
 _Kind = Literal["at", "nmea", "diagnostic", "unknown", "silent"]
 
 class _Statistics(TypedDict):
@@ -219,6 +221,23 @@ class Modem:
     def statistics(self) -> _Statistics:
         """Counts since the port was opened; each only grows. The fields are explained in ``events.Statistics``."""
 
+    def recover(
+        self,
+        bounds: tuple[float, float, float, float, float, float],
+        at_least: str | None = None,
+        power: Callable[[float], str] | None = None,
+        ports: Callable[[], list[str]] | None = None,
+        timeout_s: float | None = None,
+    ) -> tuple[list[_Step], str, list[str], float, ModemrigError | None]:
+        """Waits. Climbs the ladder; ``(steps, port, states of the clients, seconds, why it failed)``.
+
+        ``bounds`` are the seconds of the rungs ``port``, ``input``, ``resync``, ``close``, ``restart`` and ``power``. ``power``
+        gets the seconds it may take and says what it did, ``ports`` names ports; both are called on the calling thread, and
+        an ``Exception`` of theirs ends the step. ``at_least`` names a rung to be taken even where nothing is seen to be wrong.
+        A command that another thread has on the wire ends with ``NoAnswer``; what had no result when the port went ends with
+        ``PortGone``; what waits for its turn is sent afterwards.
+        """
+
     def setting_names(self) -> dict[str, list[str]]: ...
     def close_gracefully(self, timeout_s: float | None = None) -> None:
         """Waits. Gives back what was taken, then closes."""
@@ -247,9 +266,14 @@ class Client:
         """Waits."""
 
     def connect(
-        self, client_id: str, username: str | None = None, password: str | None = None, timeout_s: float | None = None
+        self,
+        client_id: str,
+        username: str | None = None,
+        password: str | None = None,
+        timeout_s: float | None = None,
+        keep_messages: bool = False,
     ) -> None:
-        """Waits."""
+        """Waits. Messages of an earlier session that nobody took yet are dropped, unless they are kept."""
 
     def subscribe(
         self, topics: Sequence[tuple[str, int]], timeout_s: float | None = None

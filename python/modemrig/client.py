@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from modemrig import clouds
 from modemrig.errors import LinkError, ModemrigError
 from modemrig.events import LateResult, LostConnection, Tls, Will
+from modemrig.recovery import Recovery, RecoveryPlan
+from modemrig.sessions import Keeper
 
 if TYPE_CHECKING:
     from modemrig import _native
@@ -105,7 +107,9 @@ class Client:
         if "cloud" in settings:
             key, values = clouds.setting(settings.pop("cloud"))
             settings[key] = values
-        self._native.configure({name: _wire(value) for name, value in settings.items()}, timeout_s)
+        wire = {name: _wire(value) for name, value in settings.items()}
+        self._native.configure(wire, timeout_s)
+        self._modem._told.settings.setdefault(self.index, {}).update(wire)
 
     def settings(self, *, timeout_s: float | None = None) -> dict[str, dict[str, Any]]:
         """Ask the module for every setting it can be asked for: parameters by documented key."""
@@ -229,9 +233,39 @@ class Client:
         password: str | None = None,
         tls: Tls | int | None = None,
         timeout_s: float | None = None,
+        recover: bool | RecoveryPlan = False,
     ) -> Session:
-        """A session as a context manager: opened and connected inside, disconnected and closed behind it."""
-        return Session(self, host, port, client_id, username, password, tls, timeout_s)
+        """A session as a context manager: opened and connected inside, disconnected and closed behind it.
+
+        With ``recover`` a session that is lost (with the connection, by a restart of the module, with its port, or because the
+        module does not answer) is made again: ``Modem.recover`` brings the module back, settings, TLS contexts and the network
+        are told again, the client connects with the same client id and subscribes again. The thread that notices does it,
+        in the call it makes or in the iterator it waits in; others wait for it. Messages that had come stay, and the iterator
+        goes on. Each is in ``session.recoveries``.
+
+        What is sent again, and what is not:
+
+        - Subscribing and unsubscribing are done again: twice does no harm.
+        - A message that ``publish`` took to the module is never sent again. Its receipt ends once: with its result, or with
+          ``ConnectionLost``, ``ModuleRestarted`` or ``PortGone``, and then it may have arrived, or not.
+        - ``publish`` itself raises what went wrong, behind the recovery, and does not repeat it: only the caller knows whether
+          twice would be worse than never. While the session is known to be lost, it is made again before anything is sent.
+        - What others published meanwhile comes only where the broker stored it (``clean_session=False``).
+
+        Args:
+            host: the broker, as the module's network sees it.
+            port: its TCP port.
+            client_id: who connects.
+            username: where the broker wants one.
+            password: where the broker wants one.
+            tls: as in ``open``.
+            timeout_s: for opening, and again for connecting; by default the documented maxima.
+            recover: ``True``, or a plan: what may be tried, how often and for how long.
+
+        Raises:
+            RecoveryFailed: by any call, once the attempts of the plan are used up; the session stays lost.
+        """
+        return Session(self, host, port, client_id, username, password, tls, timeout_s, recover)
 
     def __repr__(self) -> str:
         return f"Client({self.index}, {self.state}, port={self._modem.port!r})"
@@ -250,18 +284,28 @@ class Session:
         password: str | None,
         tls: Tls | int | None,
         timeout_s: float | None,
+        recover: bool | RecoveryPlan = False,
     ) -> None:
         self.client = client
         """The client that holds the session."""
         self._where = (host, port, tls)
         self._who = (client_id, username, password)
         self._timeout_s = timeout_s
+        self._keeper: Keeper | None = None
         self.subscribe = client.subscribe
         self.unsubscribe = client.unsubscribe
         self.publish = client.publish
         self.publish_many = client.publish_many
         self.messages = client.messages
         self.connection_lost = client.connection_lost
+        if recover:
+            plan = RecoveryPlan() if recover is True else recover
+            self._keeper = keeper = Keeper(client, plan, lambda: self._connect(keep_messages=True))
+            self.subscribe = keeper.subscribe
+            self.unsubscribe = keeper.unsubscribe
+            self.publish = keeper.publish
+            self.publish_many = keeper.publish_many
+            self.messages = keeper.messages
 
     @property
     def state(self) -> str:
@@ -273,20 +317,33 @@ class Session:
         """How many messages were dropped because nobody took them in time."""
         return self.client.dropped
 
+    @property
+    def recoveries(self) -> tuple[Recovery, ...]:
+        """What was done to keep the session, oldest first; the last one may have failed. Empty without ``recover``."""
+        return () if self._keeper is None else tuple(self._keeper.recoveries)
+
     def __enter__(self) -> Session:
+        if self._keeper is None:
+            self._connect()
+        else:
+            self._keeper.begin()
+        return self
+
+    def _connect(self, *, keep_messages: bool = False) -> None:
         host, port, tls = self._where
         self.client.open(host, port, tls, timeout_s=self._timeout_s)
         try:
-            self.client.connect(*self._who, timeout_s=self._timeout_s)
+            self.client._native.connect(*self._who, self._timeout_s, keep_messages)
         except BaseException:
             with contextlib.suppress(ModemrigError):
                 self.client.close()
             raise
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._keeper is not None:
+            self._keeper.end()
         # A link that is gone can give nothing back; and what went wrong inside matters more than what then fails here.
         tolerated: type[Exception] = LinkError if error is None else ModemrigError
         with contextlib.suppress(tolerated):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +26,8 @@ from modemrig.events import (
     Statistics,
     TranscriptEntry,
 )
+from modemrig.recovery import Power, Recovery, RecoveryPlan, Rung, climb
+from modemrig.sessions import Told
 
 if TYPE_CHECKING:
     from modemrig.broker import BenchBroker
@@ -46,6 +48,7 @@ def open(
     transcript: str | os.PathLike[str] | None = None,
     broker: BenchBroker | str | None = None,
     speed: float | None = None,
+    power: Power | Callable[[], object] | None = None,
 ) -> Modem:
     """Open a port and find out what is behind it.
 
@@ -59,6 +62,8 @@ def open(
         broker: only for ``virtual:``: where the module's network leads, a ``BenchBroker`` or ``"host:port"``. By default a
             bench broker of its own, which is ``modem.broker``.
         speed: only for ``virtual:``: timers of the module, and of a broker of its own, run this many times as fast.
+        power: what cuts the module's power and gives it back, for ``Modem.recover``: something with ``power_cycle()`` (a
+            ``VirtualModule``, a ``PowerCommand``), or a function. A virtual module of its own is known.
 
     Returns:
         The module; use it in a ``with`` block.
@@ -93,7 +98,7 @@ def open(
             native = _native.Modem(
                 port, baud=baud, dialect=dialect, timeout_s=timeout_s, transcript=path, shown_as=target
             )
-            return Modem(native, None, stack.pop_all())
+            return Modem(native, None, stack.pop_all(), power)
         raise AssertionError("unreachable")  # the stack suppresses nothing
 
     from modemrig.broker import BenchBroker
@@ -107,18 +112,27 @@ def open(
         native = _native.Modem(
             module.path, baud=baud, dialect=dialect, timeout_s=timeout_s, transcript=path, shown_as=target
         )
-        return Modem(native, broker if isinstance(broker, BenchBroker) else None, stack.pop_all())
+        own_broker = broker if isinstance(broker, BenchBroker) else None
+        return Modem(native, own_broker, stack.pop_all(), module if power is None else power)
     raise AssertionError("unreachable")  # the stack suppresses nothing
 
 
 class Modem:
     """A module on a port; made by ``modemrig.open``. Any thread may use it."""
 
-    def __init__(self, native: _native.Modem, broker: BenchBroker | None, owned: contextlib.ExitStack) -> None:
+    def __init__(
+        self,
+        native: _native.Modem,
+        broker: BenchBroker | None,
+        owned: contextlib.ExitStack,
+        power: Power | Callable[[], object] | None = None,
+    ) -> None:
         self._native = native
         self._broker = broker
         self._owned = owned
+        self._power = power
         self._left = False
+        self._told = Told()
 
     @property
     def identity(self) -> Identity:
@@ -258,6 +272,7 @@ class Modem:
             None if part is None else _content(part) for part in (ca, client_cert, client_key)
         )
         self._native.tls_context(index, ca, client_cert, client_key, verify, ignore_local_time, sni, timeout_s)
+        self._told.tls[index] = (ca, client_cert, client_key, verify, ignore_local_time, sni)
 
     def attach(self, apn: str | None = None, timeout_s: float = 180.0) -> tuple[AttachStep, ...]:
         """Bring the module to where MQTT can start: SIM, registration, PDP context, signal, clock.
@@ -265,7 +280,41 @@ class Modem:
         Raises:
             ModuleError, NetworkError: naming the step.
         """
-        return tuple(AttachStep(*step) for step in self._native.attach(apn, timeout_s))
+        steps = tuple(AttachStep(*step) for step in self._native.attach(apn, timeout_s))
+        self._told.attached = (apn,)
+        return steps
+
+    def recover(
+        self, plan: RecoveryPlan | None = None, *, at_least: Rung | None = None, timeout_s: float | None = None
+    ) -> Recovery:
+        """Bring port and module back to where commands are answered and clients are what they are taken for.
+
+        A ladder, the gentlest rung first, climbed no further than needed, each rung bounded by the plan:
+
+        - ``port``: a port that is gone is looked for under the names it had and where the plan says, until a module with the
+          same serial number answers; this modem, its clients and its sessions go on there.
+        - ``input``: a module that waits for the rest of a payload is sent nothing (it would be published) until it gives up
+          by itself; an input whose length was not said beforehand is ended with Esc.
+        - ``resync``: a query is asked until its own answer comes; then the module is asked for its clients. Those that are as
+          this program takes them stay as they are.
+        - ``close``: clients that another program left in use, or that stay in between, are closed, and their results awaited.
+        - ``restart``: ``AT+CFUN=1,1``, until the module answers again.
+        - ``power``: the power is cut and given back, where somebody can (``power=`` of ``open`` or of the plan).
+
+        Every step is in the result, and in the log ``modemrig.recovery``. Requests of other threads end once each: a command on
+        the wire with ``NoAnswer``, what had no result when the port went with ``PortGone``, what a restart ended with
+        ``ModuleRestarted``; a command that waits for its turn is sent afterwards. Ctrl-C ends it.
+
+        Args:
+            plan: what may be tried, and for how long.
+            at_least: a rung to be taken even where nothing is seen to be wrong; ``close`` then closes all clients.
+            timeout_s: for all of it, in seconds, at least 0; by default what the rungs may take together.
+
+        Raises:
+            RecoveryFailed: nothing helped; it says what was tried, and has it as ``recovery``.
+            PortClosed: the modem was closed, which is for good.
+        """
+        return climb(self._native, plan or RecoveryPlan(), self._power, at_least, timeout_s)
 
     @property
     def clock_s(self) -> float:

@@ -7,17 +7,20 @@ and is made again behind it.
 from __future__ import annotations
 
 import shlex
-import subprocess
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from modemrig.errors import BadValue
+from modemrig.errors import BadValue, RecoveryFailed
 
-__all__ = ["Power", "PowerCommand", "Recovery", "RecoveryPlan", "RecoveryStep"]
+if TYPE_CHECKING:
+    from modemrig import _native
 
-Rung = Literal["port", "input", "resync", "close", "restart", "power"]
+__all__ = ["Power", "PowerCommand", "Recovery", "RecoveryPlan", "RecoveryStep", "Rung", "climb"]
+
+Rung = Literal["close", "restart", "power"]
+"""Rungs that can be asked for where nothing is seen to be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class PowerCommand:
         return self._run([word.replace("{action}", "on") for word in self._words])
 
     def _run(self, words: list[str]) -> None:
+        import subprocess  # nobody else needs it
+
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=self._timeout_s, check=False)
         except subprocess.TimeoutExpired:
@@ -160,3 +165,53 @@ class RecoveryPlan:
 
 
 _TIMES = ("port_s", "input_s", "resync_s", "close_s", "restart_s", "power_s", "pause_s", "longest_pause_s")
+
+
+def climb(
+    native: _native.Modem, plan: RecoveryPlan, power: object, at_least: Rung | None, timeout_s: float | None
+) -> Recovery:
+    """Climb the ladder; ``power`` is what the modem was opened with.
+
+    Raises:
+        RecoveryFailed: nothing helped.
+    """
+    bounds = (plan.port_s, plan.input_s, plan.resync_s, plan.close_s, plan.restart_s, plan.power_s)
+    switch = plan.power if plan.power is not None else power
+    hand = None if switch is None else _hand(switch)
+    where = plan.ports
+    seeker = None if where == () else lambda: [str(port) for port in (where() if callable(where) else where)]
+    steps, port, clients, duration_s, error = native.recover(bounds, at_least, hand, seeker, timeout_s)
+    recovery = Recovery(tuple(RecoveryStep(*step) for step in steps), port, tuple(clients), duration_s)
+    if error is not None:
+        if isinstance(error, RecoveryFailed):
+            error.recovery = recovery
+        raise error
+    return recovery
+
+
+def _hand(switch: object) -> Callable[[float], str]:
+    """Works the switch in a thread of its own, so that one that hangs ends its step and nothing else."""
+    cut = switch.power_cycle if isinstance(switch, Power) else switch
+    if not callable(cut):
+        raise BadValue(f"power cannot be {switch!r}; allowed: something with power_cycle(), or a function")
+
+    def hand(within_s: float) -> str:
+        failures: list[BaseException] = []
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                cut()
+            except BaseException as error:
+                failures.append(error)
+            finally:
+                done.set()
+
+        threading.Thread(target=work, name="mr-power", daemon=True).start()
+        if not done.wait(within_s):
+            raise TimeoutError(f"{switch!r} took longer than {within_s:.1f} s")
+        if failures:
+            raise RuntimeError(str(failures[0]) or type(failures[0]).__name__) from failures[0]
+        return "the power was cut and given back"
+
+    return hand

@@ -79,7 +79,7 @@ impl NativeClient {
         wait::blocking(py, timeout_s, |wait| self.client.open(host, port, tls, wait))
     }
 
-    #[pyo3(signature = (client_id, username=None, password=None, timeout_s=None))]
+    #[pyo3(signature = (client_id, username=None, password=None, timeout_s=None, keep_messages=false))]
     fn connect(
         &self,
         py: Python<'_>,
@@ -87,9 +87,13 @@ impl NativeClient {
         username: Option<String>,
         password: Option<String>,
         timeout_s: Option<f64>,
+        keep_messages: bool,
     ) -> PyResult<()> {
         let credentials = Credentials { client_id, username, password };
-        wait::blocking(py, timeout_s, |wait| self.client.connect(&credentials, wait))
+        wait::blocking(py, timeout_s, |wait| match keep_messages {
+            true => self.client.reconnect(&credentials, wait),
+            false => self.client.connect(&credentials, wait),
+        })
     }
 
     #[pyo3(signature = (topics, timeout_s=None))]

@@ -14,6 +14,7 @@ mod errors;
 mod events;
 mod logging;
 mod modem;
+mod recovery;
 mod replay;
 mod reply;
 mod value;

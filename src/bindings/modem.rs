@@ -12,6 +12,9 @@ use crate::bindings::errors;
 use crate::bindings::events::Events;
 use crate::bindings::events::Inbox;
 use crate::bindings::logging;
+use crate::bindings::recovery;
+use crate::bindings::recovery::BoundsTuple;
+use crate::bindings::recovery::RecoveryTuple;
 use crate::bindings::reply::PyReply;
 use crate::bindings::value;
 use crate::bindings::wait;
@@ -218,6 +221,20 @@ impl NativeModem {
             result.set_item(key, parameters)?;
         }
         Ok(result)
+    }
+
+    #[pyo3(signature = (bounds, at_least=None, power=None, ports=None, timeout_s=None))]
+    #[allow(clippy::too_many_arguments)] // The facade gives them names.
+    fn recover<'py>(
+        &self,
+        py: Python<'py>,
+        bounds: BoundsTuple,
+        at_least: Option<&str>,
+        power: Option<Py<PyAny>>,
+        ports: Option<Py<PyAny>>,
+        timeout_s: Option<f64>,
+    ) -> PyResult<RecoveryTuple<'py>> {
+        recovery::recover(py, &self.modem, bounds, at_least, power, ports, timeout_s)
     }
 
     #[pyo3(signature = (timeout_s=None))]

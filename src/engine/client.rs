@@ -80,9 +80,13 @@ impl Client {
 
     /// Starts the MQTT session.
     pub fn connect(&self, credentials: &Credentials, wait: Wait<'_>) -> Result<(), Error> {
-        let slot = self.slot();
-        slot.messages.clear();
-        slot.stored.store(false, Ordering::Release);
+        self.slot().messages.clear();
+        self.reconnect(credentials, wait)
+    }
+
+    /// The same; messages of the session before that nobody took yet stay.
+    pub fn reconnect(&self, credentials: &Credentials, wait: Wait<'_>) -> Result<(), Error> {
+        self.slot().stored.store(false, Ordering::Release);
         match self.family() {
             Family::Qmt => self.qmt_connect(credentials, wait),
             Family::Cmqtt => self.cmqtt_connect(credentials, wait),
