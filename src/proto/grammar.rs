@@ -270,13 +270,15 @@ impl Grammar {
         self.words.iter().map(|word| word.text)
     }
 
-    /// Where, before `end`, a line begins that says the module restarted or switched itself off.
+    /// Where, before `end`, at the beginning or behind a line end, a line begins that says the module restarted or
+    /// switched itself off.
     pub(super) fn restart_in(&self, bytes: &[u8], end: usize) -> Seen<usize> {
         let mut undecided = false;
         let inside = &bytes[..end.saturating_sub(1).min(bytes.len())];
-        for found in memchr::memchr_iter(b'\n', inside) {
-            match self.restart_at(&bytes[found + 1..]) {
-                Seen::Yes(()) => return Seen::Yes(found + 1),
+        let starts = memchr::memchr_iter(b'\n', inside).map(|found| found + 1);
+        for start in std::iter::once(0).chain(starts) {
+            match self.restart_at(&bytes[start..]) {
+                Seen::Yes(()) => return Seen::Yes(start),
                 Seen::More => undecided = true,
                 Seen::No => {}
             }

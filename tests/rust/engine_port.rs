@@ -23,8 +23,8 @@ use crate::engine_script::SOON;
 pub enum Heard<'a> {
     /// A command line, without CR.
     Line(&'a str),
-    /// As many bytes as it asked for.
-    Payload(&'a [u8]),
+    /// As many bytes as it asked for came.
+    Payload,
 }
 
 /// What it does then.
@@ -61,6 +61,7 @@ struct State {
     takes: Option<usize>,
     pieces: VecDeque<Vec<u8>>,
     heard: Vec<String>,
+    payloads: Vec<Vec<u8>>,
     /// The engine asked, after the last piece, what to wait for.
     digested: bool,
 }
@@ -85,7 +86,15 @@ impl ScriptedPort {
         ScriptedPort(Arc::new(Inner {
             bell,
             ringer,
-            state: Mutex::new(State { script, input, takes: None, pieces, heard, digested: true }),
+            state: Mutex::new(State {
+                script,
+                input,
+                takes: None,
+                pieces,
+                heard,
+                payloads: Vec::new(),
+                digested: true,
+            }),
         }))
     }
 
@@ -116,6 +125,11 @@ impl ScriptedPort {
     /// The command lines so far.
     pub fn heard(&self) -> Vec<String> {
         self.0.state.lock().heard.clone()
+    }
+
+    /// What was typed at its prompts so far.
+    pub fn payloads(&self) -> Vec<Vec<u8>> {
+        self.0.state.lock().payloads.clone()
     }
 
     /// No command line was heard yet, as far as `heard` goes.
@@ -174,7 +188,10 @@ impl Transport for ScriptedPort {
             let rest = state.input.split_off(end);
             let unit = std::mem::replace(&mut state.input, rest);
             let said = match state.takes.take() {
-                Some(_) => (state.script)(Heard::Payload(&unit)),
+                Some(_) => {
+                    state.payloads.push(unit.clone());
+                    (state.script)(Heard::Payload)
+                }
                 None => {
                     let line = String::from_utf8_lossy(&unit[..end - 1]).into_owned();
                     state.heard.push(line.clone());
@@ -187,6 +204,76 @@ impl Transport for ScriptedPort {
             }
         }
     }
+}
+
+/// An answer of a scripted module: to lines that begin so.
+#[derive(Clone)]
+pub struct Rule {
+    line: &'static str,
+    prompt: Option<&'static str>,
+    echoed: bool,
+    pieces: Vec<Vec<u8>>,
+}
+
+/// Lines that begin so are answered so.
+pub fn rule(line: &'static str, answer: &str) -> Rule {
+    Rule { line, prompt: None, echoed: false, pieces: vec![answer.as_bytes().to_vec()] }
+}
+
+impl Rule {
+    /// The prompt first; the answer follows the payload.
+    pub fn prompted(self, prompt: &'static str) -> Rule {
+        Rule { prompt: Some(prompt), ..self }
+    }
+
+    /// The same, and the line itself comes back before the prompt.
+    pub fn prompted_behind_echo(self, prompt: &'static str) -> Rule {
+        Rule { echoed: true, ..self.prompted(prompt) }
+    }
+
+    /// The answer comes in these pieces.
+    pub fn cut(self, pieces: Vec<Vec<u8>>) -> Rule {
+        Rule { pieces, ..self }
+    }
+
+    /// The answer comes byte by byte.
+    pub fn in_bytes(self) -> Rule {
+        let pieces = self.pieces.concat().chunks(1).map(<[u8]>::to_vec).collect();
+        Rule { pieces, ..self }
+    }
+}
+
+/// A module that answers by these rules, and in the ordinary way where none fits. A rule is used once, unless it is the
+/// last of its kind.
+pub fn module(mut rules: Vec<Rule>) -> ScriptedPort {
+    let mut asked: Option<Rule> = None;
+    ScriptedPort::new(move |heard| {
+        let line = match heard {
+            Heard::Payload => {
+                let rule = asked.take().expect("nobody else asks");
+                return Says { pieces: rule.pieces, takes: None };
+            }
+            Heard::Line(line) => line,
+        };
+        let fits = |rule: &Rule| line.starts_with(rule.line);
+        let Some(first) = rules.iter().position(fits) else { return ordinary(line) };
+        let is_last = rules.iter().skip(first + 1).all(|other| other.line != rules[first].line);
+        let rule = if is_last { rules[first].clone() } else { rules.remove(first) };
+        match rule.prompt {
+            None => Says { pieces: rule.pieces, takes: None },
+            Some(prompt) => {
+                let commands = modemrig::proto::command_line::parse_line(line.as_bytes()).expect("a command line");
+                let length =
+                    commands.iter().find_map(|command| match modemrig::dialect::any_grammar().asked(command) {
+                        modemrig::proto::grammar::Asked::Counted(length) => Some(length),
+                        _ => None,
+                    });
+                let echo = if rule.echoed { format!("{line}\r") } else { String::new() };
+                asked = Some(rule);
+                says(&format!("{echo}{prompt}")).then_takes(length.expect("it asks for so many bytes"))
+            }
+        }
+    })
 }
 
 /// What every script answers where it has nothing better: who it is, the queries of resynchronisation, else `OK`.

@@ -125,13 +125,13 @@ impl Shape {
         move |heard| {
             let line_heard = match heard {
                 Heard::Line(line) => line.to_owned(),
-                Heard::Payload(_) if behind_payload => {
+                Heard::Payload if behind_payload => {
                     let ok = accepted.then(|| OK.as_bytes().to_vec());
                     return Says { pieces: ok.into_iter().chain(pieces.lock().iter().cloned()).collect(), takes: None };
                 }
                 // The shape ended with the prompt.
-                Heard::Payload(_) if is_publish => return says(&format!("{OK}\r\n+QMTPUB: 0,7,0\r\n")),
-                Heard::Payload(_) => return says(OK),
+                Heard::Payload if is_publish => return says(&format!("{OK}\r\n+QMTPUB: 0,7,0\r\n")),
+                Heard::Payload => return says(OK),
             };
             let (echo, numeric) = &mut modes;
             let echoed = if *echo { format!("{line_heard}\r") } else { String::new() };

@@ -6,6 +6,8 @@ mod bench_broker;
 mod codes;
 mod engine_clients;
 mod engine_commands;
+mod engine_field;
+mod engine_field_forms;
 #[cfg(feature = "virtual")]
 mod engine_formats;
 mod engine_lifecycle;
