@@ -36,6 +36,10 @@ const SETTINGS: &[Row] = &[
     (LTE, "AT+QMTCFG=\"SSL\",0,1,2", "OK"),
     (LTE, "AT+QMTCFG=\"ssl\",0,0", "OK"),
     (LTE, "AT+QSSLCFG=\"ciphersuite\",0,\"0xFFFF\"", "OK"),
+    (ALL, "AT+CESQ", "+CESQ:*99,99,255,255,20,60|OK"),
+    (ALL, "AT+CGCONTRDP=1", "+CGCONTRDP:*1,5,*|OK"),
+    (NB_IOT, "AT+QGACT=1,1,\"apn\",\"internet\"", "OK"),
+    (NB_IOT, "AT+QCGDEFCONT=\"IP\",\"internet\"", "OK"),
     (NB_IOT, "AT+QMTCFG=\"version\",0,1", "OK"),
     (NB_IOT, "AT+QMTCFG=\"echomode\",0,0", "OK"),
     (NB_IOT, "AT+QMTCFG=\"SHOWRECVLEN\",0,1", "OK"),
@@ -79,6 +83,7 @@ const TYPED: &[(&[&str], &str, &str, &str, &str)] = &[
 
 /// Messages in the command line.
 const INLINE: &[(&[&str], &str, &str, &str)] = &[
+    (NB_IOT, "AT+QMTPUB=0,0,0,0,t,9,{\"a\":1.5}", "OK|+QMTPUB: 0,0,0", "{\"a\":1.5}"),
     (&["bg95", "bc95", "bc20"], "AT+QMTPUB=0,7,1,0,\"t\",\"21.5\"", "OK|+QMTPUB: 0,7,0", "21.5"),
     (
         &["bg95", "bc95", "bc20"],
@@ -172,4 +177,16 @@ fn a_length_and_hexadecimal_digits_are_shown_where_a_setting_asks_for_them() {
         })
         .collect();
     assert_eq!(vec![modemrig::mqtt::Level::V311], levels);
+}
+
+/// Sketches restart a module and wait for its SIM and its address.
+#[test]
+fn a_bc26_that_is_restarted_says_when_its_card_and_its_network_are_there() {
+    let mut device = module("bc20");
+    let said = device.ask("AT+QRST=1", 20.0);
+    let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
+    let places = ["RDY", "+CPIN: READY", "+IP: 10.64.0.2"].map(at);
+    assert!(places.is_sorted(), "{said}");
+    assert!(answered(&mut device, "ATE0").ends_with("OK"));
+    assert!(answered(&mut device, "AT+CGPADDR=1").starts_with("+CGPADDR: 1"));
 }

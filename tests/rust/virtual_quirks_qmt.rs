@@ -157,6 +157,15 @@ const SCENES: &[Scene] = &[
         "\r\nOK\r\n\r\n+QMTDISC: 0,0\r\n\r\n+QMTSTAT: 0,5\r\n\r\nOK\r\n\r\n+QMTCLOSE: 0,0\r\n",
     ),
     shape("q-disc-stat5", &["stat_after_disc:result=left_out"], LTE, left, "\r\nOK\r\n\r\n+QMTDISC: 0,0\r\n"),
+    // F7
+    scene(
+        &["ip_told", "boot_text:style=bc26"],
+        BC35,
+        |m| m.ask("AT+CFUN=1,1", 10.0),
+        "\r\nOK\r\n\r\nRDY\r\n",
+        "\r\nOK\r\n\r\nF1: 0000 0000\r\nV0: 0000 0000 [0001]\r\n00: 0006 000C\r\n01: 0000 0000\r\nU0: 0000 0001 [0000]\r\n\
+         T0: 0000 00B4\r\nLeaving the BROM\r\n\r\nRDY\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n\r\n+IP: 10.64.0.2\r\n",
+    ),
     // F10
     shape(
         "q-recv-unquoted-json",

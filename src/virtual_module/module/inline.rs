@@ -21,14 +21,16 @@ pub(super) fn publish(line: &[u8], numbers: bool) -> Option<(ParsedCommand, Vec<
     let name = COMMANDS.into_iter().find(|known| known.as_bytes() == name)?;
     let raw = &raw[1..];
     let args = command_line::fields(raw);
+    // Some have the length in front of it, too.
+    let is_counted = matches!(args.get(BEFORE)?, Arg::Number(_)) && args.len() > BEFORE + 1;
     let is_payload = match args.get(BEFORE)? {
         Arg::Text(_) | Arg::Bare(_) => true,
-        Arg::Number(_) => numbers,
+        Arg::Number(_) => numbers || is_counted,
         Arg::Empty => false,
     };
     let args = args.into_iter().take(BEFORE).collect();
     let command = ParsedCommand { name: name.to_owned(), form: Form::Write, args, raw: raw.to_vec() };
-    let payload = command.inline_payload(BEFORE).filter(|_| is_payload)?.to_vec();
+    let payload = command.inline_payload(BEFORE + usize::from(is_counted)).filter(|_| is_payload)?.to_vec();
     Some((command, payload))
 }
 
@@ -76,6 +78,8 @@ mod tests {
             ("+QMTPUB=0,0,0,0,\"a\",\"no end", Some("no end")),
             ("+QMTPUB=0,0,0,0,\"a\",21.5C", Some("21.5C")),
             ("+QMTPUB=0,0,0,0,\"a\",21", None),
+            ("+QMTPUB=0,0,0,0,a,9,{\"a\":1,5}", Some("{\"a\":1,5}")),
+            ("+QMTPUB=0,0,0,0,\"a\",5,\"21.5C\"", Some("21.5C")),
             ("+QMTPUB=0,0,0,0,\"a\"", None),
             ("+QMTPUB=0,0,0,0,\"a\",", None),
             ("+QMTPUB?", None),

@@ -126,10 +126,16 @@ pub const QUIRKS: &[QuirkRow] = &[
         params: &[ParamRow {
             name: "style",
             title: "of which modules; without it, by the document",
-            kind: ParamKind::Choice(&["lte", "bg", "bc_rom", "neul", "sim7600", "simcom", "none"]),
+            kind: ParamKind::Choice(&["lte", "bg", "bc_rom", "bc26", "neul", "sim7600", "simcom", "none"]),
             default: None,
         }],
         ..BOTH
+    },
+    QuirkRow {
+        name: "ip_told",
+        title: "A module that has found its network says which address it has: +IP.",
+        field: &["F7"],
+        ..QMT
     },
     QuirkRow {
         name: "pdp_loss_told",
@@ -488,7 +494,7 @@ pub const QUIRKS: &[QuirkRow] = &[
     },
     QuirkRow {
         name: "inline_publish",
-        title: "A publish may have its payload in the command line, up to the last quotation mark, instead of a length.",
+        title: "A publish may have its payload in the command line, up to the last quotation mark, instead of a length, or behind it.",
         field: &["F13"],
         params: &[ParamRow {
             name: "numbers",

@@ -9,6 +9,7 @@ const STYLES: &[(&str, &[&str])] = &[
     ("lte", &["RDY", "+CFUN: 1", "+CPIN: READY", "+QUSIM: 1", "+QIND: SMS DONE", "+QIND: PB DONE"]),
     ("bg", &["RDY", "APP RDY"]),
     ("bc_rom", &["Leaving the BROM", "RDY"]),
+    ("bc26", &["Leaving the BROM", "RDY", "+CFUN: 1", "+CPIN: READY"]),
     ("neul", &["REBOOT_CAUSE_APPLICATION_AT", "Neul", "OK"]),
     ("sim7600", &["RDY", "+CPIN: READY", "SMS DONE", "PB DONE"]),
     ("simcom", &["*ATREADY: 1", "+CPIN: READY", "SMS DONE", "PB DONE"]),
@@ -28,7 +29,7 @@ pub(in crate::virtual_module) fn boot_text(device: &Device) -> Vec<u8> {
     });
     let lines = STYLES.iter().find(|(known, _)| *known == style).map(|(_, lines)| *lines).unwrap_or_default();
     let lines = if is_on { lines } else { &lines[..1] };
-    let rom = if style == "bc_rom" { BOOT_ROM } else { "" };
+    let rom = if matches!(style, "bc_rom" | "bc26") { BOOT_ROM } else { "" };
     let lines: String = lines.iter().map(|line| format!("\r\n{line}\r\n")).collect();
     format!("{rom}{lines}").into()
 }

@@ -152,6 +152,9 @@ pub(in crate::virtual_module) fn look_around(device: &mut Device, service: &mut 
             }
         }
         if device.radio.is_registered() {
+            if device.quirks.has("ip_told") {
+                device.replies.urc(format!("+IP: {}", Radio::address(1)), device.now);
+            }
             device.hear_the_time();
         }
     }
