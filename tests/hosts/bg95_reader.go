@@ -150,8 +150,7 @@ func main() {
 		case strings.HasPrefix(got, "+QMTPUB: "):
 			result = got
 		case strings.HasPrefix(got, "+QMTRECV: 0,"):
-			// Some add the length.
-			slot = strings.Split(strings.TrimPrefix(got, "+QMTRECV: 0,"), ",")[0]
+			slot = strings.TrimPrefix(got, "+QMTRECV: 0,")
 		default:
 			fail("publish", got)
 		}

@@ -74,6 +74,7 @@ const EXCHANGES: &[(&[&str], &str, &str)] = &[
 const QUECTEL: &[&str] = &["ec200u", "ec600s", "ec20x", "ec801e", "bg95", "bc95", "bc20"];
 const LTE: &[&str] = &["ec200u", "ec600s", "ec20x", "ec801e", "bg95"];
 const NB_IOT: &[&str] = &["bc95", "bc20"];
+const INLINE: &[&str] = &["bg95", "bc95", "bc20"];
 
 #[test]
 fn what_programs_say_beside_mqtt_is_answered() {
@@ -85,6 +86,39 @@ fn what_programs_say_beside_mqtt_is_answered() {
             // These leave the blank behind a colon out.
             let expected = if *profile == "bc95" { expected.replace(": ", ":") } else { (*expected).to_owned() };
             if !fits(&expected, &answer) {
+                wrong.push(format!("{profile}: {line} -> {answer:?}, not {expected:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The shapes that programs in the field send, on a connected client: `tests/data/wire-shapes.toml`, `[[host]]`, and more.
+const SESSION: &[(&[&str], &str, &str)] = &[
+    (LTE, "AT+QMTSUB=0,0,\"a\",0", "OK|+QMTSUB: 0,0,0,0"),
+    (QUECTEL, "at+qmtsub= 0,1,\"b\",0", "OK|+QMTSUB: 0,1,0,0"),
+    (QUECTEL, "AT+QMTUNS=0,2,b", "OK|+QMTUNS: 0,2,0"),
+    (INLINE, "AT+QMTPUB=0,0,0,0,\"c\",\"{\"k\":1,\"s\":\"x, y\"}\"", "OK|+QMTPUB: 0,0,0"),
+    (&["bg95"], "AT+QMTPUBEX=0,3,1,0,\"c\",\"{\"k\":1,\"s\":\"x, y\"}\"", "OK|+QMTPUB: 0,3,0"),
+    (QUECTEL, "AT+QMTPUB=0,4,1,0,c", ">"),
+    (QUECTEL, "21.5\u{1a}", "OK|+QMTPUB: 0,4,0"),
+    (LTE, "AT+QMTPUBEX=0,0,0,0,c,4", ">"),
+    (LTE, "21.5\u{1a}", "OK|+QMTPUB*: 0,0,0"),
+    (QUECTEL, "AT+QMTCONN?", "+QMTCONN: 0,3|OK"),
+    (QUECTEL, "AT+QMTDISC=0", "OK|+QMTDISC: 0,0*"),
+];
+
+#[test]
+fn what_programs_say_in_a_session_is_taken() {
+    let mut wrong = Vec::new();
+    for profile in QUECTEL {
+        let mut module = module(profile);
+        for line in ["ATE0", "AT+QMTOPEN=0,\"broker.example\",\"1883\"", "AT+QMTCONN=0,7"] {
+            assert!(module.ask(line, 2.0).contains("OK"), "{profile}: {line}");
+        }
+        for (_, line, expected) in SESSION.iter().filter(|(whose, ..)| whose.contains(profile)) {
+            let answer = module.ask(line, 2.0).replace("\r\n\r\n", "|").replace("\r\n", "");
+            if !fits(expected, answer.trim()) {
                 wrong.push(format!("{profile}: {line} -> {answer:?}, not {expected:?}"));
             }
         }
