@@ -15,6 +15,7 @@ from typing import Any
 from modemrig.conditions import CloudSigning, Conditions, VirtualIdentity, changed
 from modemrig.errors import BadValue, CallerError
 from modemrig.families import Profile, find, profiles
+from modemrig.recovery import PowerCommand
 
 __all__ = ["BrokerAddress", "Rig", "RigError", "Slot", "load_rig"]
 
@@ -78,6 +79,8 @@ class Slot:
     """What is around a virtual module."""
     signing: CloudSigning = field(default_factory=CloudSigning)
     """How a virtual module signs for cloud platforms."""
+    power: str | None = None
+    """Command that switches a real module's power, as ``PowerCommand`` takes it; ``Modem.recover`` may run it."""
     known_as: str | None = None
     """The profile of a real module, as the rig file says: what modules like it are known to do beside their document."""
 
@@ -239,7 +242,20 @@ class _Reader:
             "slot",
             number,
             row,
-            {"name", "port", "dialect", "baud", "imei", "apn", "profile", "differs", "quirks", "faults", *_AROUND},
+            {
+                "name",
+                "port",
+                "dialect",
+                "baud",
+                "imei",
+                "apn",
+                "profile",
+                "differs",
+                "quirks",
+                "faults",
+                "power",
+                *_AROUND,
+            },
         )
 
         def get(key: str, kind: type, default: Any = None) -> Any:
@@ -294,6 +310,14 @@ class _Reader:
                     check(named, value)
                 except CallerError as error:
                     raise fail(key, str(error)) from None
+        power = get("power", str)
+        if power is not None:
+            if port.startswith(VIRTUAL):
+                raise fail("power", "a virtual module is its own switch")
+            try:
+                PowerCommand(power)
+            except BadValue as error:
+                raise fail("power", str(error)) from None
         around = {}
         for key, plain in _AROUND.items():
             row_of = get(key, dict, {})
@@ -314,6 +338,7 @@ class _Reader:
             tuple(quirks),
             tuple(faults),
             known_as=profile,
+            power=power,
             **around,
         )
 

@@ -15,6 +15,7 @@ import pytest
 
 import modemrig
 from modemrig import RecoveryPlan
+from modemrig.rig import load_rig
 
 FAMILIES = ("lte_standard_a", "bc35g_bc28", "sim7028")
 QUICK = RecoveryPlan(
@@ -460,3 +461,16 @@ def test_a_virtual_module_of_its_own_is_its_own_switch():
             modem.recover(at_least="prayer")  # type: ignore[arg-type]
     with pytest.raises(modemrig.PortClosed):
         modem.recover()
+
+
+def test_a_rig_names_the_program_that_switches_the_power(tmp_path: Path):
+    rig = tmp_path / "rig.toml"
+    slot = '[rig]\nbroker = { host = "b" }\n[[slot]]\nname = "a"\nport = "/dev/ttyUSB2"\n'
+    rig.write_text(slot + 'power = "hub {action}"\n')
+    assert load_rig(str(rig)).slots[0].power == "hub {action}"
+    rig.write_text(slot + 'power = "hub \'"\n')
+    with pytest.raises(modemrig.CallerError, match=r"line 6, slot.power"):
+        load_rig(str(rig))
+    rig.write_text('[[slot]]\nname = "a"\nport = "virtual:sim7028"\npower = "hub"\n')
+    with pytest.raises(modemrig.CallerError, match="its own switch"):
+        load_rig(str(rig))

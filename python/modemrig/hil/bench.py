@@ -151,6 +151,11 @@ class SlotBench:
         return self._module
 
     @property
+    def power(self) -> modemrig.Power | None:
+        """What cuts the module's power, where the rig has it; a virtual module is its own switch."""
+        return self.module if self.slot.power is None else modemrig.PowerCommand(self.slot.power)
+
+    @property
     def dialect(self) -> str:
         """Which document describes the module; a real one is asked, once."""
         if self._dialect is None:
@@ -241,6 +246,7 @@ class SlotBench:
                     dialect=self.dialect,
                     timeout_s=OPEN_WITHIN_S,
                     transcript=self.transcript_path,
+                    power=self.power,
                 )
             except LinkError as error:
                 self._failures += 1
