@@ -11,7 +11,20 @@ import pytest
 
 from conftest import CHECKOUT
 
-MODULES = ["modem", "client", "events", "errors", "virtual", "broker", "reference", "transcripts", "replay", "recorder"]
+MODULES = [
+    "modem",
+    "client",
+    "recovery",
+    "sessions",
+    "events",
+    "errors",
+    "virtual",
+    "broker",
+    "reference",
+    "transcripts",
+    "replay",
+    "recorder",
+]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
