@@ -10,13 +10,14 @@ use crate::proto::PayloadEnd;
 use crate::proto::TaEvent;
 use crate::proto::TaSession;
 use crate::proto::command_line;
-use crate::proto::grammar::Asked;
 use crate::replay::clock;
 use crate::replay::echo::Echo;
 use crate::replay::effect::Effect;
 use crate::replay::heard::Heard;
 use crate::replay::heard::Mark;
 use crate::replay::pattern::Pattern;
+use crate::replay::prompts::Prompt;
+use crate::replay::prompts::Prompts;
 use crate::replay::script::Answer;
 use crate::replay::script::Exchange;
 use crate::replay::script::Said;
@@ -39,7 +40,7 @@ struct Open {
 
 /// The talk so far.
 pub struct Cutter {
-    grammar: &'static Grammar,
+    prompts: Prompts,
     /// Understands the host as a module does; its echo is what the module's is looked for.
     session: TaSession,
     heard: Heard,
@@ -66,7 +67,7 @@ impl Cutter {
     fn new(grammar: &'static Grammar, numeric: bool) -> Cutter {
         let origin = clock::now();
         Cutter {
-            grammar,
+            prompts: Prompts::new(grammar),
             session: TaSession::new(true),
             heard: Heard::new(numeric),
             origin,
@@ -141,7 +142,7 @@ impl Cutter {
 
     fn command(&mut self, line: Vec<u8>) {
         let commands = command_line::parse_line(&line).unwrap_or_default();
-        let asked = commands.iter().map(|command| self.grammar.asked(command)).find(|asked| *asked != Asked::Nothing);
+        let prompt = self.prompts.of(&commands);
         let sent_ahead = self
             .open
             .back()
@@ -161,8 +162,11 @@ impl Cutter {
             effect: Effect::Changes,
         });
         self.begin(false, echo);
-        self.awaited = asked.and_then(end_of);
-        self.possible = asked == Some(Asked::Possible);
+        self.awaited = match prompt {
+            Prompt::Certain(end) => Some(end),
+            Prompt::None | Prompt::Possible => None,
+        };
+        self.possible = prompt == Prompt::Possible;
         self.prompted = false;
         if self.awaited.is_none() {
             self.session.end_command(self.now);
@@ -214,9 +218,18 @@ impl Cutter {
                 self.note_echo(seen);
                 if came {
                     self.give_back();
+                    self.echo_came();
                 }
             }
             rest = behind;
+        }
+    }
+
+    fn echo_came(&mut self) {
+        if let Some(open) = self.open.front() {
+            let (exchange, typed) = (open.exchange, open.typed);
+            let at = self.now.saturating_duration_since(open.asked);
+            self.answer_of(exchange, typed).echo_at = Some(at);
         }
     }
 
@@ -307,15 +320,6 @@ impl Cutter {
             (_, None) => self.prompted = std::mem::take(&mut self.possible),
         }
         self.typed();
-    }
-}
-
-/// How a payload ends that a command asks for.
-pub fn end_of(asked: Asked) -> Option<PayloadEnd> {
-    match asked {
-        Asked::Counted(count) | Asked::File(count) => Some(PayloadEnd::Counted(count)),
-        Asked::UntilCtrlZ => Some(PayloadEnd::UntilCtrlZ { max: usize::MAX }),
-        Asked::Nothing | Asked::Possible => None,
     }
 }
 

@@ -65,7 +65,7 @@ mod tests {
     fn what_may_be_asked_again_is_known_by_its_form_and_its_answer() {
         let of = |line: &str, said: &str| {
             let said = vec![Said { at: Duration::ZERO, bytes: said.as_bytes().to_vec() }];
-            effect(&parse_line(line.as_bytes()).expect("a command line"), &Answer { said, ends: None })
+            effect(&parse_line(line.as_bytes()).expect("a command line"), &Answer { said, ..Answer::default() })
         };
         let none =
             ["AT", "ATE0Q0V1", "ATI", "AT+CGSN", "AT+CSQ", "AT+CEREG?", "AT+QMTOPEN=?", "AT+CMEE=2", "AT+CGSN=1"];

@@ -13,6 +13,7 @@ mod manners;
 mod module;
 mod pattern;
 mod player;
+mod prompts;
 mod report;
 mod script;
 

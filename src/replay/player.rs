@@ -4,22 +4,24 @@
 //! behind it again. A host that goes on earlier than the recorded one gets what is outstanding first, so that the order of the
 //! file is kept whatever the times. What the file does not have is refused, and noted. The line's owner is `module`.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::proto::FinalResult;
+use crate::proto::Part;
 use crate::proto::PayloadEnd;
 use crate::proto::TaEvent;
 use crate::proto::TaSession;
 use crate::proto::command_line;
 use crate::proto::command_line::Arg;
 use crate::proto::command_line::ParsedCommand;
-use crate::proto::grammar::Asked;
-use crate::replay::cutter::end_of;
 use crate::replay::effect::Effect;
 use crate::replay::manners::Manners;
 use crate::replay::pattern::normal_form;
+use crate::replay::prompts::Prompt;
+use crate::replay::prompts::Prompts;
 use crate::replay::report::Mismatch;
 use crate::replay::report::Wrong;
 use crate::replay::report::shown;
@@ -64,7 +66,11 @@ pub struct Player {
     script: Script,
     options: ReplayOptions,
     manners: Manners,
+    prompts: Prompts,
     session: TaSession,
+    /// The echo of what is being answered: it comes when it came, since hosts cut what they read by its pauses.
+    echo: Vec<u8>,
+    out: Vec<u8>,
     /// Which exchanges were asked for.
     asked: Vec<bool>,
     /// Behind the last one that changed something.
@@ -72,7 +78,7 @@ pub struct Player {
     /// How often something has changed.
     changes: u64,
     /// The exchange that answered each line last, and how much had changed then.
-    last: Vec<(Vec<u8>, usize, u64)>,
+    last: BTreeMap<Vec<u8>, (usize, u64)>,
     /// The exchange that waits for its payload.
     typing: Option<usize>,
     due: VecDeque<Due>,
@@ -88,11 +94,14 @@ impl Player {
         let echo = script.header.echo || script.exchanges.first().is_some_and(|exchange| exchange.echoed);
         Player {
             manners: Manners::of(&script),
+            prompts: Prompts::new(script.grammar),
             session: TaSession::new(echo),
+            echo: Vec::new(),
+            out: Vec::new(),
             asked: vec![false; script.exchanges.len()],
             next: 0,
             changes: 0,
-            last: Vec::new(),
+            last: BTreeMap::new(),
             typing: None,
             due: VecDeque::new(),
             mismatches: Vec::new(),
@@ -109,7 +118,7 @@ impl Player {
     pub fn host_came(&mut self, now: Instant) {
         self.has_host = true;
         if !std::mem::replace(&mut self.greeted, true) {
-            let before = Answer { said: self.script.before.clone(), ends: None };
+            let before = Answer { said: self.script.before.clone(), ..Answer::default() };
             self.schedule(&before, Turn::Same, now);
         }
     }
@@ -149,7 +158,25 @@ impl Player {
 
     /// Bytes for the host.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.session.poll_transmit()
+        self.collect();
+        self.show_echo();
+        (!self.out.is_empty()).then(|| std::mem::take(&mut self.out))
+    }
+
+    /// Takes what the session has to say; an echo at its end is kept apart.
+    fn collect(&mut self) {
+        while let Some((part, bytes)) = self.session.poll_part() {
+            if part == Part::Echo {
+                self.echo.extend(bytes);
+            } else {
+                self.show_echo();
+                self.out.extend(bytes);
+            }
+        }
+    }
+
+    fn show_echo(&mut self) {
+        self.out.append(&mut self.echo);
     }
 
     // ---- what became of it ----
@@ -187,6 +214,7 @@ impl Player {
 
     fn turn(&mut self, now: Instant) {
         while let Some(event) = self.session.poll_event() {
+            self.collect();
             match event {
                 TaEvent::CommandLine(line) => self.command(&line, now),
                 TaEvent::Payload(payload) => self.payload(Some(payload), now),
@@ -224,7 +252,7 @@ impl Player {
             }
             return Some(found);
         }
-        let (_, last, changes) = self.last.iter().find(|(known, ..)| known == normal)?;
+        let (last, changes) = self.last.get(normal)?;
         match self.script.exchanges[*last].effect {
             Effect::None => Some(*last),
             Effect::Asks => (*changes == self.changes).then_some(*last),
@@ -238,18 +266,17 @@ impl Player {
             self.next = self.next.max(found + 1);
             self.changes += 1;
         }
-        match self.last.iter_mut().find(|(known, ..)| *known == normal) {
-            Some(row) => (row.1, row.2) = (found, self.changes),
-            None => self.last.push((normal, found, self.changes)),
-        }
+        self.last.insert(normal, (found, self.changes));
     }
 
     fn answer(&mut self, found: usize, line: &[u8], commands: &[ParsedCommand], now: Instant) {
+        let own = self.prompts.of(commands);
         let exchange = &self.script.exchanges[found];
         // The host's own line says how long its payload is; it may differ from the recorded one.
-        let own =
-            commands.iter().map(|command| self.script.grammar.asked(command)).find(|asked| *asked != Asked::Nothing);
-        let prompt = exchange.prompt.map(|recorded| own.and_then(end_of).unwrap_or(recorded));
+        let prompt = exchange.prompt.map(|recorded| match own {
+            Prompt::Certain(end) => end,
+            Prompt::None | Prompt::Possible => recorded,
+        });
         log::debug!(target: "modemrig::replay", "{} is answered by exchange {}", shown(line), found + 1);
         self.typing = prompt.map(|_| found);
         let answer = exchange.answer.clone();
@@ -303,6 +330,12 @@ impl Player {
 
     fn schedule(&mut self, answer: &Answer, then: Turn, now: Instant) {
         let (mut at, mut before) = (now, Duration::ZERO);
+        if let Some(echo_at) = answer.echo_at.filter(|_| self.options.times && !self.echo.is_empty()) {
+            (at, before) = (now + echo_at, echo_at);
+            let bytes = std::mem::take(&mut self.echo);
+            self.due.push_back(Due { at, bytes, then: Turn::Same });
+        }
+        self.show_echo();
         for (number, said) in answer.said.iter().enumerate() {
             let pause = said.at.saturating_sub(before);
             before = said.at;
@@ -336,7 +369,9 @@ impl Player {
 
     fn say_next(&mut self, now: Instant) {
         if let Some(due) = self.due.pop_front() {
-            self.session.reply_raw(&due.bytes);
+            self.collect();
+            self.show_echo();
+            self.out.extend(&due.bytes);
             self.hand_over(due.then, now);
         }
     }

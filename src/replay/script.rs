@@ -34,6 +34,8 @@ pub struct Said {
 pub struct Answer {
     /// In order.
     pub said: Vec<Said>,
+    /// When the echo was complete; `None`: at once, or there was none.
+    pub echo_at: Option<Duration>,
     /// The piece with which it is the host's turn again: final result or prompt. `None`: it was the host's turn all the time.
     pub ends: Option<usize>,
 }

@@ -138,9 +138,9 @@ fn without_the_times_pauses_shrink_to_20_ms_and_with_them_they_are_as_recorded()
 
     let times = ReplayOptions { times: true, ..ReplayOptions::default() };
     let mut exact = play_as(&json!({"format": 1}), SESSION, times);
-    assert_eq!("ATE0\r", exact.at_once("ATE0\r"));
+    assert_eq!("", exact.at_once("ATE0\r"));
     assert_eq!("", exact.after(99));
-    assert_eq!(OK, exact.after(1));
+    assert_eq!(format!("ATE0\r{OK}"), exact.after(1), "the echo came with the answer");
     assert_eq!("", exact.at_once("AT+QMTOPEN=0,\"hub.example\",1883\r"));
     assert_eq!(OK, exact.after(100));
     assert_eq!("", exact.after(1499));
@@ -278,6 +278,30 @@ fn a_payload_up_to_ctrl_z_and_one_of_an_unknown_command_end_as_recorded() {
 }
 
 #[test]
+fn a_payload_typed_as_digits_is_twice_as_long() {
+    let mut play = play_as(
+        &json!({"format": 1, "dialect": "ecx00u_egx00u"}),
+        &[
+            (0.0, "tx", "AT+QMTCFG=\"send/mode\",0,1\r"),
+            (0.1, "rx", OK),
+            (1.0, "tx", "AT+QMTPUBEX=0,1,1,0,\"a\",3\r"),
+            (1.1, "rx", "\r\n> "),
+            (1.2, "tx", "414243"),
+            (1.3, "rx", OK),
+            (2.0, "tx", "AT+CSQ\r"),
+            (2.1, "rx", "\r\n+CSQ: 24,99\r\n\r\nOK\r\n"),
+        ],
+        ReplayOptions::default(),
+    );
+    play.asks("AT+QMTCFG=\"send/mode\",0,1");
+    assert_eq!("\r\n> ", play.asks("AT+QMTPUBEX=0,1,1,0,\"a\",3"));
+    assert_eq!("", play.types("414"));
+    assert_eq!(OK, play.types("243"));
+    assert_eq!(format!("\r\n+CSQ: 24,99\r\n{OK}"), play.asks("AT+CSQ"));
+    assert_eq!(Vec::<Wrong>::new(), play.wrong());
+}
+
+#[test]
 fn echo_is_the_hosts_wish_whatever_the_recorded_host_wished() {
     let mut silent = play(SESSION);
     assert_eq!(format!("AT+CREG?\r\r\n+CREG: 0,2\r\n{OK}"), silent.asks("AT+CREG?"), "echo is on until ATE0");
@@ -361,6 +385,21 @@ fn a_host_that_leaves_in_the_middle_of_a_line_spoils_nothing() {
     play.player.host_left();
     play.player.host_came(play.now);
     assert_eq!(format!("\r\n+CREG: 0,2\r\n{OK}"), play.asks("AT+CREG?"));
+}
+
+#[test]
+fn an_echo_comes_when_it_came_and_at_once_to_one_who_types() {
+    let talk = [(0.0, "tx", "AT+CSQ\r"), (0.1, "rx", "AT+CSQ\r"), (0.3, "rx", "\r\n+CSQ: 24,99\r\n\r\nOK\r\n")];
+    let times = ReplayOptions { times: true, ..ReplayOptions::default() };
+    let mut play = play_as(&json!({"format": 1}), &talk, times);
+    assert_eq!("AT", play.at_once("AT"));
+    assert_eq!("+CSQ", play.at_once("+CSQ"));
+    assert_eq!("", play.at_once("\r"));
+    assert_eq!("\r", play.after(100));
+    assert_eq!("", play.after(199));
+    assert_eq!(format!("\r\n+CSQ: 24,99\r\n{OK}"), play.after(1));
+    assert_eq!(format!("AT+CSQ\r\r\n+CSQ: 24,99\r\n{OK}"), play.asks("AT+CSQ"));
+    assert_eq!("AT+NO\r\r\nERROR\r\n", play.at_once("AT+NO\r"));
 }
 
 #[test]
@@ -498,5 +537,64 @@ fn what_hosts_of_the_field_send_is_found_again() {
         assert!(said.ends_with(OK), "{}: {said:?}", row["id"]);
         assert_eq!(Vec::<Wrong>::new(), play.wrong(), "{}", row["id"]);
         assert!(play.player.left().is_empty(), "{}: {:?}", row["id"], play.player.left());
+    }
+}
+
+#[test]
+fn no_file_and_no_host_brings_it_down() {
+    // Words that mean something to it, in any order, in any pieces, both ways.
+    const WORDS: &[&str] = &[
+        "AT",
+        "ATE0\r",
+        "ATE1\r",
+        "AT+CSQ\r",
+        "AT+QMTPUBEX=0,1,1,0,\"a\",3\r",
+        "AT+QMTPUB=0,1,1,0,\"a\"\r",
+        "AT+QISEND=0,4\r",
+        "AT+QFUPL=\"k\",5\r",
+        "\r\nOK\r\n",
+        "\r\nERROR\r\n",
+        "\r\n> ",
+        ">",
+        "\r\nCONNECT\r\n",
+        "\r",
+        "\n",
+        "\u{1a}",
+        "\u{1b}",
+        "\u{8}",
+        "+QMTPUBEX: 0,1,0\r\n",
+        "abc",
+        "***",
+        "\u{ff}",
+        "0\r",
+        ";",
+        "\"",
+    ];
+    let mut seed = 1_u64;
+    let mut random = move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    for _ in 0..2000 {
+        let talk: Vec<(f64, &str, &str)> = (0..random(40))
+            .map(|_| (random(50) as f64 / 10.0, ["tx", "rx"][random(2)], WORDS[random(WORDS.len())]))
+            .collect();
+        let options = ReplayOptions { times: random(2) == 0, any_payload: random(2) == 0 };
+        let recorded: usize = talk.iter().map(|(_, _, data)| data.chars().count()).sum();
+        let mut play = play_as(&json!({"format": 1, "echo": random(2) == 0}), &talk, options);
+        let mut said = 0;
+        for _ in 0..random(60) {
+            said += play.at_once(WORDS[random(WORDS.len())]).len() + play.after(random(300) as u64).len();
+            match random(20) {
+                0 => play.player.host_left(),
+                1 => play.player.host_came(play.now),
+                _ => {}
+            }
+        }
+        said += play.types("").len();
+        assert!(play.player.next_deadline().is_none(), "it comes to its end");
+        assert!(play.player.left().len() <= play.player.exchanges());
+        // What it says is the file, repeated answers, refusals and echoes: no more than this.
+        assert!(said <= (recorded + 200) * 130, "{said} of {recorded}");
     }
 }
