@@ -190,3 +190,23 @@ fn a_bc26_that_is_restarted_says_when_its_card_and_its_network_are_there() {
     assert!(answered(&mut device, "ATE0").ends_with("OK"));
     assert!(answered(&mut device, "AT+CGPADDR=1").starts_with("+CGPADDR: 1"));
 }
+
+/// What a stored message looks like, and how it is read: by its slot.
+#[test]
+fn a_bg95_says_where_a_message_is_and_gives_it_with_its_length() {
+    let mut device = module("bg95");
+    for line in [
+        "AT+QMTCFG=\"recv/mode\",0,1,1",
+        "AT+QMTOPEN=0,\"hub.example\",1883",
+        "AT+QMTCONN=0,\"dev-7\"",
+        "AT+QMTSUB=0,1,\"t\",0",
+    ] {
+        assert!(answered(&mut device, line).starts_with("OK"), "{line}");
+    }
+    let publish = "AT+QMTPUBEX=0,0,0,0,\"t\",\"one\"";
+    assert_eq!("OK|+QMTPUB: 0,0,0|+QMTRECV: 0,0", answered(&mut device, publish));
+    assert_eq!("OK|+QMTPUB: 0,0,0|+QMTRECV: 0,1", answered(&mut device, publish));
+    assert_eq!("+QMTRECV: 0,1,1,0,0,0|OK", answered(&mut device, "AT+QMTRECV?"));
+    assert_eq!("+QMTRECV: 0,0,\"t\",3,\"one\"|OK", answered(&mut device, "AT+QMTRECV=0,1"));
+    assert_eq!("+QMTRECV: 0,1,0,0,0,0|OK", answered(&mut device, "AT+QMTRECV?"));
+}
