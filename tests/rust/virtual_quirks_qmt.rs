@@ -730,6 +730,15 @@ fn texts_may_lack_their_quotation_marks_in_several_places() {
     }
 }
 
+#[test]
+fn a_number_out_of_range_stays_one_where_quotation_marks_do_not_count() {
+    let mut module = with(LTE, &["bare_text_taken"]);
+    for line in ["AT+QMTCFG=\"keepalive\",0,-1", "AT+QMTCFG=\"keepalive\",0,3601", "AT+QMTCFG=\"timeout\",0,5,-1,0"] {
+        assert_eq!("\r\nERROR\r\n", module.ask(line, 0.1), "{line}");
+    }
+    assert_eq!("\r\nOK\r\n", module.ask("AT+QMTCFG=\"keepalive\",0,\"60\"", 0.1));
+}
+
 fn with(dialect: &str, quirks: &[&str]) -> SimulatedModule {
     let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
     quiet(&VirtualOptions { quirks, ..VirtualOptions::new(dialect) })

@@ -598,7 +598,8 @@ fn otherwise_quoted<'a>(dialect: &'a Dialect, name: &str, given: &[Given<'_>], w
     // All that is no number.
     let is_number = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
     let mut texts = given.to_vec();
-    texts.iter_mut().for_each(|given| given.quoted |= !is_number(given.bytes));
+    let is_signed = |bytes: &[u8]| bytes.strip_prefix(b"-").is_some_and(is_number);
+    texts.iter_mut().for_each(|given| given.quoted |= !is_number(given.bytes) && !is_signed(given.bytes));
     let at_once = [given, &texts].into_iter().find_map(|meant| match_variant(dialect, name, meant).ok());
     at_once.or_else(|| {
         (0..given.len()).find_map(|place| {
