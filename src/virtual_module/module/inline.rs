@@ -47,11 +47,17 @@ pub(super) fn will(line: &[u8]) -> Option<(ParsedCommand, Vec<u8>)> {
     }
     let args: Vec<Arg> = args.into_iter().take(BEFORE + 1).collect();
     let mut command = ParsedCommand { name: "+QMTCFG".to_owned(), form: Form::Write, args, raw: raw.to_vec() };
-    let message = command.inline_payload(BEFORE + 1)?.to_vec();
+    let message = command.inline_payload(BEFORE + 1).filter(|text| is_quoted(text, raw))?.to_vec();
     // No rule for texts allows a quotation mark; what stands in its place here is as long.
     let checked = message.iter().map(|byte| if *byte == b'"' { b'\'' } else { *byte });
     command.args.push(Arg::Text(checked.collect()));
     Some((command, message))
+}
+
+/// Whether this is the end of the line, between quotation marks.
+fn is_quoted(text: &[u8], line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    line.strip_suffix(b"\"").and_then(|rest| rest.strip_suffix(text)).is_some_and(|rest| rest.ends_with(b"\""))
 }
 
 /// Whether the command takes no message without a length.
@@ -87,6 +93,11 @@ mod tests {
         ] {
             assert_eq!(found.map(str::to_owned), payload(line, false), "{line}");
         }
+        let message = |line: &str| will(line.as_bytes()).map(|(_, message)| String::from_utf8(message).expect("text"));
+        let set = |rest: &str| message(&format!("+QMTCFG=\"will\",0,1,1,0,\"t\",{rest}"));
+        assert_eq!(Some("{\"a\":\"b, c\"}".to_owned()), set("\"{\"a\":\"b, c\"}\" "));
+        assert_eq!(None, set("5"), "a number");
+        assert_eq!(None, set("\"m\",0"), "one field too many");
         assert_eq!(Some("21".to_owned()), payload("+QMTPUB=0,0,0,0,\"a\",21", true));
     }
 }

@@ -49,7 +49,7 @@ impl Qmt {
                 return;
             };
             let only_index = device.quirks.has("recv_index_only");
-            let with_length = !only_index && has_length(device, index) && stored_urc_has_length(device);
+            let with_length = !only_index && asks_length(device, index) && stored_urc_has_length(device);
             let length = if with_length { format!(",{length}") } else { String::new() };
             say(device, format!("+QMTRECV: {shown},{slot}{length}"));
         } else {
@@ -82,9 +82,14 @@ fn is_stored(device: &Device, index: u8) -> bool {
     setting_int(device, index, "recv/mode", 1) == Some(1) || (has_slots && device.quirks.has("recv_index_only"))
 }
 
+/// Whether the host has asked for lengths.
+fn asks_length(device: &Device, index: u8) -> bool {
+    first_of(device, index, &[("recv/mode", 2), ("showrecvlen", 1)]) == Some(1)
+}
+
 fn has_length(device: &Device, index: u8) -> bool {
     let quirks = &device.quirks;
-    let asked = first_of(device, index, &[("recv/mode", 2), ("showrecvlen", 1)]) == Some(1);
+    let asked = asks_length(device, index);
     (asked && !quirks.has("recv_without_length")) || quirks.has("recv_with_length") || quirks.has("recv_payload_below")
 }
 
