@@ -72,7 +72,11 @@ def add_replay(commands: Any) -> None:
         "  modemrig replay field.jsonl --times --until-finished 120 --json",
     )
     parser.add_argument("file", metavar="FILE", help="a transcript: of ours, or any of the form")
-    parser.add_argument("--times", action="store_true", help="at the recorded times; default: at once")
+    parser.add_argument(
+        "--times",
+        action="store_true",
+        help="at the recorded times; some programs live by the pauses of their module; default: at once",
+    )
     parser.add_argument(
         "--any-payload", action="store_true", help="payloads need not be those of the file, nor as long"
     )

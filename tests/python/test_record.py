@@ -80,8 +80,8 @@ def test_it_ends_with_the_programs_code_and_gives_it_its_port(
     assert (done.returncode, done.stdout) == (code, "port\n"), done
 
 
-def test_a_program_that_is_not_there_is_named(command: Command, module: modemrig.VirtualModule):
-    done = command("record", module.path, "--", "no-such-program")
+def test_a_program_that_is_not_there_is_named(command: Command, module: modemrig.VirtualModule, tmp_path: Path):
+    done = command("record", module.path, "--", str(tmp_path / "no-such-program"))
     assert done.returncode == 127
     assert "no-such-program" in done.stderr
 

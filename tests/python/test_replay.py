@@ -130,7 +130,9 @@ def test_a_recording_of_a_replay_is_the_same_talk(file: Path, tmp_path: Path):
         assert module.mismatches == ()
 
 
-def test_a_transcript_of_our_own_host_is_replayed_to_it(tmp_path: Path):
+@pytest.mark.parametrize("times", [False, True])
+@pytest.mark.parametrize("name", ["ecx00u_egx00u", "bc35g_bc28", "sim7028", "bg95", "ec801e", "sim7600", "a76xx"])
+def test_a_transcript_of_our_own_host_is_replayed_to_it(tmp_path: Path, name: str, times: bool):
     def session(target: str, transcript: Path | None) -> tuple[str, list[bytes]]:
         with modemrig.open(target, transcript=transcript) as modem:
             client = modem.client(0)
@@ -143,9 +145,9 @@ def test_a_transcript_of_our_own_host_is_replayed_to_it(tmp_path: Path):
                     break
             return modem.identity.imei, payloads
 
-    first = session("virtual:ecx00u_egx00u", tmp_path / "own.jsonl")
+    first = session(f"virtual:{name}", tmp_path / "own.jsonl")
     assert PASSWORD not in (tmp_path / "own.jsonl").read_text(encoding="utf-8")
-    with modemrig.ReplayModule(tmp_path / "own.jsonl") as module:
+    with modemrig.ReplayModule(tmp_path / "own.jsonl", times=times) as module:
         assert session(module.path, None) == first
         assert module.mismatches == ()
         assert module.left == ()
