@@ -12,6 +12,7 @@ use crate::engine::client::Client;
 use crate::engine::client::Credentials;
 use crate::engine::client::Setting;
 use crate::engine::client::int;
+use crate::engine::client::loss_error;
 use crate::engine::client::text;
 use crate::engine::clock;
 use crate::engine::commands::Goal;
@@ -153,9 +154,15 @@ impl Client {
             }
         }
         let order = self.order("AT+QMTCONN", "write", &arguments, None)?;
-        self.late(order, &until)?;
+        self.late(order, &until).map_err(|error| self.why_closed(error))?;
         self.slot().facts.lock().ours = true;
         Ok(())
+    }
+
+    /// A refusal whose reason was told before: the connection that was opened is gone (FIELD F6, F19).
+    fn why_closed(&self, error: Error) -> Error {
+        let lost = self.slot().facts.lock().lost.clone().filter(|_| error.kind == Kind::CommandRefused);
+        lost.map_or(error, |loss| self.port().explain(loss_error(&loss)))
     }
 
     pub(crate) fn qmt_subscribe(

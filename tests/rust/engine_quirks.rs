@@ -54,7 +54,7 @@ const EXPECTED: &[(&str, &str, &str, &str)] = &[
     ("inline_publish:numbers=payload", "*", "*", "publish 0: Garbled"),
     ("msgid_restarts", "*", "*", "subscribe: ModuleRestarted"),
     // The connection is gone before the session begins.
-    ("stat_after_open", "*", "*", "connect: CommandRefused"),
+    ("stat_after_open", "*", "*", "connect: ConnectionLost"),
     // Without length and quotation mark a message ends with its line.
     ("quote_missing", "bc35g_bc28", "*", "message 2: "),
     ("recv_unquoted", "bc35g_bc28", "*", "message 2: "),

@@ -157,7 +157,8 @@ fn an_idle_connection_that_is_lost_is_told_and_opened_again() {
     client.open("broker.lab", 1883, None, wait()).expect("open");
     let loss = client.connection_lost(wait()).expect("open").expect("lost");
     assert_eq!(("+QMTSTAT", Some(1)), (loss.reported.as_str(), loss.code));
-    assert!(rig.connect(&client).is_err());
+    let error = rig.connect(&client).expect_err("nothing to connect over");
+    assert_eq!((Kind::ConnectionLost, Some(1)), (error.kind, error.code), "{error}");
     let client = rig.connected();
     assert_eq!(ClientState::Connected, client.state());
 }
