@@ -370,6 +370,8 @@ impl TaSession {
     fn wanted(&mut self, byte: u8, now: Instant) {
         match &mut self.mode {
             Mode::Command => self.command_byte(byte, now),
+            // Line ends before anything was asked for belong to the command line, however many a host writes (FIELD F16).
+            Mode::Busy if !self.prompted && self.kept.is_empty() && matches!(byte, b'\r' | b'\n') => {}
             Mode::Busy if self.kept.len() < KEPT => self.kept.push_back(byte),
             Mode::Busy => {}
             Mode::Payload { .. } => self.payload_byte(byte),

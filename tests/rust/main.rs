@@ -94,6 +94,8 @@ mod virtual_host;
 #[cfg(feature = "virtual")]
 mod virtual_line;
 #[cfg(feature = "virtual")]
+mod virtual_manners;
+#[cfg(feature = "virtual")]
 mod virtual_network;
 #[cfg(feature = "virtual")]
 mod virtual_power;
