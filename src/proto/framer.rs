@@ -281,18 +281,25 @@ impl Framer {
 /// Where a second unsolicited line begins inside `line` because the module left the line end out between two of them:
 /// `+QMTSTAT:0,1+QMTCONN:0,2`. Only lines that hold nothing but numbers are looked at.
 fn glued(line: &[u8], grammar: &Grammar) -> Option<usize> {
-    let colon = memchr::memchr(b':', line)?;
-    let numbers_only = matches!(
-        grammar.line(&line[..colon]),
-        Some(LineKind::Result { .. } | LineKind::Retry(_) | LineKind::Lost | LineKind::Ping | LineKind::BlockEnd)
+    let plus = 1 + memchr::memchr(b'+', line.get(1..)?)?;
+    let head = &line[..plus];
+    let colon = memchr::memchr(b':', head).unwrap_or(plus);
+    let is_unsolicited = matches!(
+        grammar.line(&head[..colon]),
+        Some(
+            LineKind::Result { .. }
+                | LineKind::Retry(_)
+                | LineKind::Lost
+                | LineKind::Ping
+                | LineKind::Message
+                | LineKind::BlockEnd
+                | LineKind::BearerLost(_)
+                | LineKind::Registration
+        )
     );
-    if !numbers_only {
-        return None;
-    }
-    let plus = colon + memchr::memchr(b'+', &line[colon..])?;
-    let plain = line[colon + 1..plus].iter().all(|byte| matches!(byte, b'0'..=b'9' | b',' | b' ' | b'-'));
+    let plain = head[colon..].iter().all(|byte| matches!(byte, b':' | b'0'..=b'9' | b',' | b' ' | b'-'));
     let name = line[plus + 1..].first().is_some_and(u8::is_ascii_uppercase);
-    (plain && name).then_some(plus)
+    (is_unsolicited && plain && name).then_some(plus)
 }
 
 enum Match {

@@ -39,8 +39,9 @@ pub(super) fn look(rest: &[u8], at: usize, context: &Context<'_>, silence: Silen
     if rest.len() < memory.need && silence < Silence::Long {
         return Step::More(Silence::Long);
     }
-    let header = match header(rest, at, context) {
+    let header = match header(rest, at, context, silence) {
         Seen::Yes(header) => header,
+        Seen::More if rest.len() < LONGEST_HEADER && silence == Silence::None => return Step::More(Silence::Short),
         Seen::More if rest.len() < LONGEST_HEADER => return Step::More(Silence::None),
         Seen::More | Seen::No => return Step::Line,
     };
@@ -80,7 +81,7 @@ pub(super) fn look(rest: &[u8], at: usize, context: &Context<'_>, silence: Silen
     }
 }
 
-fn header(rest: &[u8], at: usize, context: &Context<'_>) -> Seen<Header> {
+fn header(rest: &[u8], at: usize, context: &Context<'_>, silence: Silence) -> Seen<Header> {
     let mut at = at + rest[at..].iter().take_while(|byte| **byte == b' ').count();
     let client = match number(rest, &mut at) {
         Seen::Yes(client) => client,
@@ -100,7 +101,7 @@ fn header(rest: &[u8], at: usize, context: &Context<'_>) -> Seen<Header> {
         Some(b'"') => at += 1,
         Some(_) => return Seen::No,
     }
-    let closing = match topic_end(rest, at, context.settings.of(Setting::Length, client)) {
+    let closing = match topic_end(rest, at, context.settings.of(Setting::Length, client), silence) {
         Seen::Yes(closing) => closing,
         Seen::More => return Seen::More,
         Seen::No => return Seen::No,
@@ -124,7 +125,7 @@ fn number(rest: &[u8], at: &mut usize) -> Seen<u32> {
 
 /// The quotation mark that ends the topic: the first one before a comma; with length reporting on, the first one before a
 /// comma and a length, if there is one in this line.
-fn topic_end(rest: &[u8], start: usize, counted: bool) -> Seen<usize> {
+fn topic_end(rest: &[u8], start: usize, counted: bool, silence: Silence) -> Seen<usize> {
     let mut first = None;
     let mut from = start;
     loop {
@@ -138,10 +139,12 @@ fn topic_end(rest: &[u8], start: usize, counted: bool) -> Seen<usize> {
         if memchr(b'\n', &rest[from..quote]).is_some() {
             return first.map_or(Seen::No, Seen::Yes);
         }
-        match rest.get(quote + 1) {
-            None => return Seen::More,
-            Some(b',') if !counted => return Seen::Yes(quote),
-            Some(b',') => {
+        match (rest.get(quote + 1), first) {
+            // The line may end with its payload, and nothing behind that tells (FIELD F11).
+            (None, Some(first)) if silence > Silence::None => return Seen::Yes(first),
+            (None, _) => return Seen::More,
+            (Some(b','), _) if !counted => return Seen::Yes(quote),
+            (Some(b','), _) => {
                 let digits = rest[quote + 2..].iter().take_while(|byte| byte.is_ascii_digit()).count();
                 match rest.get(quote + 2 + digits) {
                     None => return Seen::More,
@@ -149,7 +152,7 @@ fn topic_end(rest: &[u8], start: usize, counted: bool) -> Seen<usize> {
                     Some(_) => first = first.or(Some(quote)),
                 }
             }
-            Some(_) => {}
+            (Some(_), _) => {}
         }
         from = quote + 1;
     }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::proto::Awaited;
 use crate::proto::FinalResult;
 use crate::proto::Grammar;
+use crate::proto::Op;
 use crate::proto::TaSession;
 use crate::proto::Told;
 use crate::virtual_module::cmqtt;
@@ -86,8 +87,10 @@ impl Running {
         let awaited = self.awaited?;
         match late.told? {
             Told::Result { op, client, msgid, failed } => awaited.fits(op, client, msgid).then_some(failed),
-            // A request of a connection that is gone has no other result.
-            Told::Lost(client) => (awaited.client == Some(client)).then_some(true),
+            // A request of a connection that is gone has no other result; what was to end has ended.
+            Told::Lost(client) => {
+                (awaited.client == Some(client)).then_some(!matches!(awaited.op, Op::Disconnect | Op::Close))
+            }
         }
     }
 }

@@ -45,6 +45,9 @@ const AND: &str = " + ";
 /// Quirks that come together, drawn for each document.
 const DRAWN: usize = 40;
 
+/// Together these leave nothing by which the end of a message could be told, where the document has no length.
+const CONTRARY: &[(&str, &str)] = &[("line_end_missing", "recv_payload_below")];
+
 /// Forms of a quirk beside its name alone and each of its words: numbers that matter.
 const FORMS: &[(&str, &[&str])] = &[
     ("gap", &["gap:ms=0", "gap:ms=600"]),
@@ -250,7 +253,14 @@ fn raw_session(rig: &Rig) -> Result<(), String> {
         rig.raw(&line, payload)?;
     }
     // What a client is afterwards is its module's affair.
-    rig.client().close(wait()).map_err(|error| said("close", &error))
+    if rig.family == Family::Qmt {
+        let closed = rig.modem.command("AT+QMTCLOSE=0", None, Wait::at_most(Duration::from_secs(2)));
+        closed.map(drop).or_else(|error| match error.kind {
+            Kind::NoAnswer => Ok(()),
+            _ => Err(said("AT+QMTCLOSE=0", &error)),
+        })?;
+    }
+    Ok(())
 }
 
 fn failures(rig: &mut Rig) -> Result<(), String> {
@@ -427,7 +437,8 @@ fn a_host_survives_every_quirk_on_every_document_and_every_profile() {
 /// Real modules have more than one: any few of the field's come together.
 #[test]
 fn a_host_survives_quirks_that_come_together() {
-    let mut random = Random::new(5);
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(5);
+    let mut random = Random::new(seed);
     let mut jobs: Vec<Job> = Vec::new();
     for dialect in catalogue().dialects() {
         let of = |row: &&QuirkRow| row.family.is_none_or(|family| family == dialect.family) && !row.field.is_empty();
@@ -438,6 +449,9 @@ fn a_host_survives_quirks_that_come_together() {
         for _ in 0..DRAWN {
             let drawn: Vec<&str> = (0..2 + random.below(4)).map(|_| random.pick(&all).as_str()).collect();
             let (name, scene) = *random.pick(&SCENES[..3]);
+            if CONTRARY.iter().any(|(one, other)| drawn.contains(one) && drawn.contains(other)) {
+                continue;
+            }
             jobs.push((drawn.join(AND), dialect.id.as_str(), name, scene));
         }
     }

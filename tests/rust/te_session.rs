@@ -185,3 +185,39 @@ fn a_payload_that_is_shown_is_no_answer() {
     assert_eq!(vec![Event::Echo], events(&mut te, b"\r\nOK\r\n", now));
     assert_eq!(vec![Event::Final(FinalResult::Ok)], events(&mut te, b"\r\nOK\r\n", now));
 }
+
+/// Lines with nothing but numbers, or with nothing at all, may be glued to what follows them (FIELD F6).
+#[test]
+fn lines_without_a_line_end_between_them_are_two() {
+    let (mut te, now) = session();
+    let lost = |client, code| Event::Lost { client, code };
+    assert_eq!(
+        vec![Event::BearerLost, lost(0, 3)],
+        events(&mut te, b"\r\n+CMQTTNONET+CMQTTCONNLOST: 0,3\r\n", now),
+        "a word of the network"
+    );
+    let stored = Event::Stored { client: 0, index: 2, payload_len: None };
+    assert_eq!(
+        vec![stored, lost(0, 1)],
+        events(&mut te, b"\r\n+QMTRECV: 0,2+QMTSTAT: 0,1\r\n", now),
+        "a stored message"
+    );
+    let registered = Event::Urc { name: "+CREG".into(), line: b"+CREG: 1".to_vec() };
+    assert_eq!(vec![registered, stale(7)], events(&mut te, b"\r\n+CREG: 1+QMTPUBEX: 0,7,0\r\n", now));
+}
+
+/// A message without the length that was asked for, and without the line end behind it: silence ends it (FIELD F11).
+#[test]
+fn a_message_that_lacks_both_length_and_line_end_is_ended_by_silence() {
+    let (mut te, now) = session();
+    te.settings_mut().set(modemrig::proto::Setting::Length, 0, true);
+    assert_eq!(Vec::<Event>::new(), events(&mut te, b"\r\n+QMTRECV: 0,0,\"t\",\"x\"", now));
+    te.handle_deadline(now + SILENCE);
+    match te.poll_event() {
+        Some(Event::Message(message)) => {
+            assert_eq!((&b"t"[..], &b"x"[..]), (message.topic.as_slice(), message.payload.as_slice()));
+            assert_eq!(Delimiter::Silence, message.delimiter);
+        }
+        other => panic!("{other:?}"),
+    }
+}
