@@ -596,7 +596,7 @@ fn otherwise_quoted<'a>(dialect: &'a Dialect, name: &str, given: &[Given<'_>], w
     let filled = given.iter().rposition(|one| one.quoted || !one.bytes.is_empty()).map_or(0, |last| last + 1);
     let given = &given[..filled];
     // All that is no number.
-    let is_number = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    let is_number = |bytes: &[u8]| bytes.strip_prefix(b"-").unwrap_or(bytes).iter().all(u8::is_ascii_digit);
     let mut texts = given.to_vec();
     let is_signed = |bytes: &[u8]| bytes.strip_prefix(b"-").is_some_and(is_number);
     texts.iter_mut().for_each(|given| given.quoted |= !is_number(given.bytes) && !is_signed(given.bytes));
