@@ -56,7 +56,9 @@ pub fn meet(port: &Port, until: &Until<'_>) -> Result<Met, Error> {
             port.name, model.as_deref().unwrap_or("the model"), found.map_or("none", |dialect| dialect.id.as_str()),
             detection.also.join(", "));
     }
-    let Some(dialect) = wanted.or(found) else {
+    // Who says which dialect does not say that the module is no kin of it.
+    let kin = found.filter(|found| wanted.is_some_and(|wanted| wanted.id == found.id));
+    let Some(dialect) = kin.or(wanted).or(found) else {
         let said = if lines.is_empty() { "nothing".to_owned() } else { lines.join(" | ") };
         return Err(port.explain(
             Error::new(Kind::Unsupported, format!("no document describes the module; it says of itself: {said}"))

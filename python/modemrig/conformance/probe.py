@@ -315,8 +315,11 @@ class Probe:
                     if "F18" not in self.tolerance or self._is_open(client):
                         self._exchange(f"AT+QMTCLOSE={client}")
         else:
-            for line in ("AT+CMQTTDISC=0,120", "AT+CMQTTREL=0", "AT+CMQTTSTOP"):
-                self._exchange(line)
+            # A module may have more clients than its document.
+            for index in range(len(self.modem.clients)):
+                self._exchange(f"AT+CMQTTDISC={index},120")
+                self._exchange(f"AT+CMQTTREL={index}")
+            self._exchange("AT+CMQTTSTOP")
 
     def _is_open(self, client: str) -> bool:
         lines = self._exchange("AT+QMTOPEN?", timeout_s=READ_WITHIN_S).lines

@@ -133,8 +133,11 @@ def to_idle(place: Place) -> None:
     """Close whatever is open. What is closed already says ERROR, and that is fine."""
     modem = place.modem
     if not place.is_qmt:
-        for line in ("AT+CMQTTDISC=0,60", "AT+CMQTTREL=0", "AT+CMQTTSTOP"):
-            ask(place, line)
+        # A module may have more clients than its document.
+        for client in range(len(modem.clients)):
+            ask(place, f"AT+CMQTTDISC={client},60")
+            ask(place, f"AT+CMQTTREL={client}")
+        ask(place, "AT+CMQTTSTOP")
     elif modem.command("AT+QMTOPEN?").lines:
         modem.command("AT+QMTDISC=0")
         # There is firmware that frees the client with that; its close would never be answered (F18).
