@@ -30,9 +30,9 @@ impl Client {
 
     /// Whether another client of the module has been opened and not closed.
     fn others_use_the_service(&self) -> bool {
-        let others = self.port().clients.iter().enumerate().filter(|(index, _)| *index != usize::from(self.index));
+        let mut others = self.port().clients.iter().enumerate().filter(|(index, _)| *index != usize::from(self.index));
         // One lock at a time.
-        others.map(|(_, slot)| slot.facts.lock().ours).any(|uses| uses)
+        others.any(|(_, slot)| slot.facts.lock().ours)
     }
 
     pub(crate) fn cmqtt_close(&self, wait: Wait<'_>) -> Result<(), Error> {

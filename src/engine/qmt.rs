@@ -161,7 +161,10 @@ impl Client {
 
     /// A refusal whose reason was told before: the connection that was opened is gone (FIELD F6, F19).
     fn why_closed(&self, error: Error) -> Error {
-        let lost = self.slot().facts.lock().lost.clone().filter(|_| error.kind == Kind::CommandRefused);
+        let facts = self.slot().facts.lock();
+        let is_closed = error.kind == Kind::CommandRefused && facts.state == ClientState::Closed;
+        let lost = facts.lost.clone().filter(|_| is_closed);
+        drop(facts);
         lost.map_or(error, |loss| self.port().explain(loss_error(&loss)))
     }
 
