@@ -79,8 +79,11 @@ const OTHERWISE: &[(&str, &str, Kind)] = &[
     ("conn_two_fields:when=failure", "connect", Kind::RequestFailed),
 ];
 
+/// Quirk, scene, and whether the statistics tell of it.
+type Counted = (&'static str, &'static str, fn(&Statistics) -> bool);
+
 /// What a host's statistics say of a quirk behind these scenes.
-const COUNTED: &[(&str, &str, fn(&Statistics) -> bool)] =
+const COUNTED: &[Counted] =
     &[("result_twice", "session", |seen| seen.stale >= 5), ("surplus_ok", "failures", |seen| seen.surplus >= 1)];
 
 /// One thing after the other that a host does, and what must come of it.
