@@ -6,6 +6,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use crate::engine::clock;
 use crate::engine::port::Port;
 use crate::engine::readiness::Interest;
 use crate::engine::readiness::Line;
+use crate::engine::wait::INTERRUPT_SLICE;
 use crate::engine::wait::Until;
 use crate::error::Error;
 use crate::transport::Transport;
@@ -130,6 +132,32 @@ impl Port {
             }
             until.check()?;
         }
+    }
+
+    /// Reads everything that has come so far, or waits until whoever reads has done so.
+    pub fn catch_up(&self, until: &Until<'_>) -> Result<(), Error> {
+        while !until.expired(clock::now()) {
+            self.still_open()?;
+            let before = self.counts.bytes_received.load(Ordering::Relaxed);
+            let Some(mut borrowed) = self.take_baton() else {
+                let mut baton = self.baton.lock();
+                if baton.receiver.is_none() && !self.has_ended() {
+                    self.baton_bell.wait(&mut baton, Some(INTERRUPT_SLICE));
+                }
+                drop(baton);
+                until.check()?;
+                continue;
+            };
+            let read = borrowed.read_here(Some(Duration::ZERO));
+            drop(borrowed);
+            if let Err(error) = read {
+                self.end(error);
+            }
+            if self.counts.bytes_received.load(Ordering::Relaxed) == before {
+                break;
+            }
+        }
+        self.still_open()
     }
 
     fn take_baton(&self) -> Option<Borrowed<'_>> {

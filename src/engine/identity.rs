@@ -24,7 +24,7 @@ const FIRST_TRY: Duration = Duration::from_millis(400);
 
 /// What a module is told first.
 pub const FIRST_WORDS: &str = "ATE0Q0V1";
-const WORDS_ONE_BY_ONE: [&str; 3] = ["ATE0", "ATQ0", "ATV1"];
+pub const WORDS_ONE_BY_ONE: [&str; 3] = ["ATE0", "ATQ0", "ATV1"];
 
 /// Who was met.
 pub struct Met {
@@ -96,7 +96,12 @@ fn first_word(port: &Port, until: &Until<'_>) -> Result<bool, Error> {
             }
             Err(error) if error.kind != Kind::NoAnswer => return Err(error),
             Err(_) if until.expired(clock::now()) => return Err(silent(port, until)),
-            Err(_) => {}
+            // Asleep, busy, or quiet, which a query does not show.
+            Err(_) => {
+                if let Some(_turn) = port.await_turn(until)? {
+                    port.speak_up(until)?;
+                }
+            }
         }
     }
 }

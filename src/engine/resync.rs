@@ -14,6 +14,7 @@ use std::time::Instant;
 use crate::engine::baton::Step;
 use crate::engine::clock;
 use crate::engine::identity::FIRST_WORDS;
+use crate::engine::identity::WORDS_ONE_BY_ONE;
 use crate::engine::port::Port;
 use crate::engine::port::count;
 use crate::engine::recover_pending::GivenUp;
@@ -26,6 +27,9 @@ use crate::proto::TeSession;
 
 /// How long the answer to one query is awaited before another is asked: modules drop what comes while they are busy.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a module is given for each of the words that tell it how to speak, where it may not answer at all.
+const WORD_PATIENCE: Duration = Duration::from_millis(200);
 
 /// How long a surplus final result may come behind a failure.
 pub const SETTLING: Duration = Duration::from_millis(30);
@@ -195,15 +199,21 @@ impl Port {
         }
     }
 
-    /// Tells the module how to speak, though nobody knows whose final result comes next.
-    fn speak_up(&self, until: &Until<'_>) -> Result<(), Error> {
-        let now = clock::now();
-        self.write_line(FIRST_WORDS.as_bytes(), now)?;
-        let patience = until.cut(now + PATIENCE);
-        self.wait(&patience, |_| match self.protocol.lock().te.pending_line() {
-            None => Step::Done(()),
-            Some(_) => Step::NotYet(None),
-        })?;
+    /// Tells the module how to speak, together and word by word, though nobody knows whose final result comes next. The
+    /// caller has the turn.
+    pub fn speak_up(&self, until: &Until<'_>) -> Result<(), Error> {
+        for words in std::iter::once(FIRST_WORDS).chain(WORDS_ONE_BY_ONE) {
+            // It may be counting payload after all.
+            if matches!(self.protocol.lock().footing, Footing::Lost { counting: true, .. }) {
+                break;
+            }
+            let now = clock::now();
+            self.write_line(words.as_bytes(), now)?;
+            self.wait(&until.cut(now + WORD_PATIENCE), |_| match self.protocol.lock().te.pending_line() {
+                None => Step::Done(()),
+                Some(_) => Step::NotYet(None),
+            })?;
+        }
         Ok(())
     }
 
@@ -217,13 +227,9 @@ impl Port {
     /// Listens for a moment where a surplus final result may come; the caller has the turn.
     pub fn settle(&self, until: &Until<'_>) -> Result<(), Error> {
         let Some(at) = self.protocol.lock().settles.take() else { return Ok(()) };
-        let mut looked = false;
-        self.wait(&until.cut(at), |now| match std::mem::replace(&mut looked, true) && now >= at {
-            true => Step::Done(()),
-            // What has come already is read, however late it is.
-            false => Step::NotYet(Some(at)),
-        })?;
-        Ok(())
+        self.wait(&until.cut(at), |now| if now >= at { Step::Done(()) } else { Step::NotYet(Some(at)) })?;
+        // However late it is by now.
+        self.catch_up(until)
     }
 
     fn ask(&self, name: &str, given_up: bool, tried: usize) -> Result<(), Error> {

@@ -12,12 +12,14 @@ mod engine_field_forms;
 mod engine_formats;
 mod engine_lifecycle;
 mod engine_port;
+mod engine_properties;
 #[cfg(feature = "virtual")]
 mod engine_quirks;
 #[cfg(feature = "virtual")]
 mod engine_quirks_qmt;
 mod engine_recovery;
 mod engine_script;
+mod engine_setup;
 #[cfg(feature = "virtual")]
 mod engine_tls;
 #[cfg(feature = "virtual")]
@@ -32,8 +34,10 @@ mod layers;
 mod mosquitto;
 #[cfg(feature = "virtual")]
 mod mosquitto_clients;
+mod naive;
 #[cfg(feature = "virtual")]
 mod ports;
+mod proto_naive;
 mod proto_properties;
 #[cfg(feature = "virtual")]
 mod qmt;
