@@ -64,7 +64,7 @@ int main(int argc, char **argv) {
     must("AT+QSCLK=0", "OK");
     must("AT+CPSMS=0", "OK");
     println("AT+QMTCLOSE=0"); // a connection of before the reset, or none: whatever it says
-    sleep_ms(300);
+    sleep_ms(1000);
     read_string();
     must("AT+QMTCFG=\"version\",0,4", "OK");
     must("AT+QMTOPEN=0,\"broker.example\",1883", "+QMTOPEN: 0,0");

@@ -60,7 +60,9 @@ int main(int argc, char **argv) {
     must("AT+QIACT?\r\n", "+QIACT: 1,1,1,\"", 1000);
     must("AT+QENG=\"servingcell\"\r\n", "+QENG: \"servingcell\"", 1000);
     (void)sent("AT+QMTDISC=1\r\n", "OK\r\n", 500); /* a session of before the reset, or none */
+    sleep_ms(300);
     (void)sent("AT+QMTCLOSE=1\r\n", "OK\r\n", 500);
+    sleep_ms(300);
     must("AT+QMTCFG=\"version\",1,4\r\n", "\r\nOK\r\n", 1000);
     must("AT+QMTCFG=\"recv/mode\",1,0,1\r\n", "\r\nOK\r\n", 1000);
     must("AT+QMTCFG=\"SSL\",1,0\r\n", "\r\nOK\r\n", 1000);

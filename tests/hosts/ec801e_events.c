@@ -7,7 +7,7 @@
 
 enum { DONE = 1, FAILED = 2, OPENED = 4, OPEN_FAILED = 8, CONNECTED = 16, OVER = 32, MESSAGE = 64, NETWORK = 128, SIM = 256 };
 
-static int port, events, waiting;
+static int port, events, waiting, open_error;
 static char buffer[4096], response[256], topic[128], text[512];
 static size_t filled;
 
@@ -37,7 +37,10 @@ static void notified(char *line) {
     if (strcmp(name, "CPIN") == 0 && strcmp(fields[0], "READY") == 0) events |= SIM;
     if (strcmp(name, "CEREG") == 0 && count >= 2 && (atoi(fields[1]) == 1 || atoi(fields[1]) == 5)) events |= NETWORK;
     if (strncmp(name, "QMT", 3) != 0 || atoi(fields[0]) != 0) return;
-    if (strcmp(name, "QMTOPEN") == 0 && count == 2) events |= atoi(fields[1]) == 0 ? OPENED : OPEN_FAILED;
+    if (strcmp(name, "QMTOPEN") == 0 && count == 2) {
+        open_error = atoi(fields[1]);
+        events |= open_error == 0 ? OPENED : OPEN_FAILED;
+    }
     if (strcmp(name, "QMTCONN") == 0 && count == 3) events |= atoi(fields[2]) == 0 ? CONNECTED : OVER;
     if (strcmp(name, "QMTSTAT") == 0 && count == 2 && atoi(fields[1]) != 0) events |= OVER;
     if (strcmp(name, "QMTDISC") == 0 && count == 2 && atoi(fields[1]) == 0) events |= OVER;
@@ -150,7 +153,16 @@ int main(int argc, char **argv) {
     must("AT+QMTCFG=\"keepalive\",0,120");
     must("AT+QMTCFG=\"dataformat\",0,0,1");
     must("AT+QMTOPEN=0,\"broker.example\",1883");
-    if (await(OPENED | OPEN_FAILED, 10000) != OPENED) die("+QMTOPEN");
+    int opened = await(OPENED | OPEN_FAILED, 10000);
+    if (opened == OPEN_FAILED && open_error == 2) {
+        /* The session of before a reset of this end: it is ended, and opened anew. */
+        must("AT+QMTDISC=0");
+        if (!await(OVER, 10000)) die("+QMTDISC of the old session");
+        must("AT+QMTOPEN=0,\"broker.example\",1883");
+        opened = await(OPENED | OPEN_FAILED, 10000);
+    }
+    if (opened != OPENED) die("+QMTOPEN");
+    events &= ~OVER;
     must("AT+QMTCONN=0,\"terminal\",\"\",\"\"");
     if (await(CONNECTED | OVER, 10000) != CONNECTED) die("+QMTCONN");
     must("AT+QMTSUB=0,0,\"terminal/down\",0");

@@ -179,6 +179,42 @@ def test_program_of_the_field_works_unchanged(
     assert done.violations == []
 
 
+LEFT = {
+    "ec801e_events.c": ['AT+QMTOPEN=0,"broker.example",1883', 'AT+QMTCONN=0,"terminal"'],
+    "ec200_buffer.c": ['AT+QMTOPEN=1,"broker.example",1883', 'AT+QMTCONN=1,"unit"'],
+    "bc20_delays.cpp": ['AT+QMTOPEN=0,"broker.example",1883'],
+    "a76xx_node.c": ["AT+CMQTTSTART", 'AT+CMQTTACCQ=0,"node",0'],
+}
+"""What an earlier run had done when its computer was reset."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("file", LEFT)
+def test_program_starts_afresh_on_what_its_earlier_run_left(tmp_path: Path, file: str) -> None:
+    program = next(each for each in PROGRAMS if each.file == file)
+    command = Builder(tmp_path).command(file)
+    with modemrig.BenchBroker() as broker, modemrig.VirtualModule(program.profiles[0], broker=broker) as module:
+        with modemrig.open(module.path) as modem:
+            for line in LEFT[file]:
+                assert modem.command(line).ok
+            # What it said last may be on its way yet.
+            modem.command("AT")
+            modem.command("ATE1")
+        done = subprocess.run([*command, module.path], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(120)
+def test_program_that_looks_for_the_speed_finds_it(tmp_path: Path) -> None:
+    command = Builder(tmp_path).command("ec801e_events.c")
+    with (
+        modemrig.BenchBroker() as broker,
+        modemrig.VirtualModule("ec801e", broker=broker, baud=57600) as module,
+    ):
+        done = subprocess.run([*command, module.path], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_program_is_run() -> None:
     written = {path.name for path in HOSTS.iterdir() if path.suffix != ".h" and path.name != "README.md"}
     assert written == {program.file for program in PROGRAMS}
