@@ -36,8 +36,11 @@ use crate::random::Random;
 /// Timers of the modules run so much faster.
 const SPEED: f64 = 5.0;
 
+/// Between `OK` and a result, where no quirk says otherwise: there are thousands.
+const GAP: Duration = Duration::from_millis(1);
+
 /// Modules at a time: they wait more than they do.
-const WORKERS: usize = 24;
+const WORKERS: usize = 32;
 
 /// Stands between quirks that come together.
 const AND: &str = " + ";
@@ -50,8 +53,7 @@ const CONTRARY: &[(&str, &str)] = &[("line_end_missing", "recv_payload_below")];
 
 /// Forms of a quirk beside its name alone and each of its words: numbers that matter.
 const FORMS: &[(&str, &[&str])] = &[
-    ("gap", &["gap:ms=0", "gap:ms=600"]),
-    ("surplus_ok", &["surplus_ok:ms=10"]),
+    ("gap", &["gap:ms=0"]),
     ("urc_before_result", &["urc_before_result:text='+QIND: PB DONE'", "urc_before_result:text='RING'"]),
     ("power_down_word", &["power_down_word:text='NORMAL POWER DOWN'"]),
 ];
@@ -368,6 +370,7 @@ fn play(broker: &BenchBroker, (quirk, dialect, name, scene): &Job, id: usize) ->
         network: Network { redirect: Some(address) },
         quirks: quirk.split(AND).filter(|quirk| !quirk.is_empty()).map(str::to_owned).collect(),
         speed: SPEED,
+        gap: GAP,
         ..VirtualOptions::new(*dialect)
     })
     .map_err(|error| error.to_string())?;
@@ -405,6 +408,10 @@ fn played(jobs: &[Job]) -> Vec<(&Job, Result<Statistics, String>)> {
 fn a_host_survives_every_quirk_on_every_document_and_every_profile() {
     let mut jobs: Vec<Job> = Vec::new();
     let wanted = std::env::var("QUIRK").unwrap_or_default();
+    // Those with a gap of their own take longest: they come first.
+    for profile in PROFILES.iter().filter(|profile| profile.name.starts_with(&wanted)) {
+        jobs.extend(SCENES.iter().map(|(name, scene)| (String::new(), profile.name, *name, *scene)));
+    }
     for dialect in catalogue().dialects() {
         let of = |row: &&QuirkRow| row.family.is_none_or(|family| family == dialect.family);
         let all = std::iter::once(String::new()).chain(QUIRKS.iter().filter(of).flat_map(forms));
@@ -413,9 +420,6 @@ fn a_host_survives_every_quirk_on_every_document_and_every_profile() {
             let scenes = SCENES.iter().filter(|(name, _)| plays(name));
             jobs.extend(scenes.map(|(name, scene)| (quirk.clone(), dialect.id.as_str(), *name, *scene)));
         }
-    }
-    for profile in PROFILES.iter().filter(|profile| profile.name.starts_with(&wanted)) {
-        jobs.extend(SCENES.iter().map(|(name, scene)| (String::new(), profile.name, *name, *scene)));
     }
     let mut faults: Vec<String> = Vec::new();
     for ((quirk, dialect, scene, _), outcome) in played(&jobs) {
