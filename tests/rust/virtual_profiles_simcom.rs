@@ -11,6 +11,9 @@ use modemrig::engine::Credentials;
 use modemrig::engine::Modem;
 use modemrig::engine::OpenOptions;
 use modemrig::engine::Outgoing;
+use modemrig::engine::TlsFiles;
+use modemrig::engine::TlsVerify;
+use modemrig::engine::Value;
 use modemrig::engine::Wait;
 use modemrig::error::Error;
 use modemrig::virtual_module::BrokerAddress;
@@ -540,5 +543,37 @@ fn our_host_starts_afresh_on_what_another_left() {
         let options = OpenOptions { dialect: Some("sim7028".into()), ..OpenOptions::default() };
         let modem = Modem::open(module.path(), options, wait()).expect("free again");
         session(&modem, profile);
+    }
+}
+
+/// Settings, a will and TLS of the second client, with a context the document's module does not have.
+#[test]
+fn our_host_configures_and_secures_the_second_client() {
+    for profile in BOTH {
+        let (broker, module) = on_a_port(profile);
+        broker.require_client_cert(true);
+        let modem = Modem::open(module.path(), OpenOptions::default(), wait()).expect("an open port");
+        let certificates = broker.certificates();
+        let files = TlsFiles {
+            ca: Some(certificates.ca_pem.clone().into_bytes()),
+            client_cert: Some(certificates.client_cert_pem.clone().into_bytes()),
+            client_key: Some(certificates.client_key_pem.clone().into_bytes()),
+            verify: TlsVerify::Mutual,
+            ignore_local_time: true,
+            sni: None,
+        };
+        modem.tls_context(5, &files, wait()).unwrap_or_else(|error| panic!("{profile}: {error}"));
+        let client = modem.client(1).expect("two clients");
+        let will = Value::List(vec!["gone".into(), "bye".into(), 1.into(), 0.into()]);
+        client.configure(&[("will".into(), will), ("keepalive_s".into(), 60.into())], wait()).expect("kept");
+        client.configure(&[("optimeout".into(), Value::List(vec![30.into()]))], wait()).expect("kept");
+        client.open("broker.lab", 8883, Some(5), wait()).unwrap_or_else(|error| panic!("{profile}: {error}"));
+        let me = Credentials { client_id: "second".into(), ..Credentials::default() };
+        client.connect(&me, wait()).unwrap_or_else(|error| panic!("{profile}: {error} {:?}", error.last_lines));
+        let settings = client.settings(wait()).unwrap_or_else(|error| panic!("{profile}: {error}"));
+        assert_eq!(Some(&Value::Int(30)), settings["optimeout"].get("optimeout_val"), "{profile}: {settings:?}");
+        assert!(broker.cut("second"), "{profile}");
+        client.connection_lost(wait()).expect("open").expect("lost");
+        assert_ne!(ClientState::Connected, client.state(), "{profile}");
     }
 }
