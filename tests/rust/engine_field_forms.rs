@@ -257,7 +257,7 @@ fn f19_a_connection_that_the_broker_dropped_before_connect_is_one_error_and_can_
     client.open("h", 1883, None, wait()).expect("opened");
     port.say([&b"\r\n+QMTSTAT: 0,1\r\n"[..]]);
     assert_eq!(Some(1), client.connection_lost(wait()).expect("open").expect("a loss").code);
-    assert_eq!(Kind::CommandRefused, client.connect(&me(), wait()).expect_err("nothing is open").kind);
+    assert_eq!(Kind::ConnectionLost, client.connect(&me(), wait()).expect_err("nothing is open").kind);
     client.open("h", 1883, None, wait()).expect("opened again");
     client.connect(&me(), wait()).expect("connected");
 }
