@@ -6,6 +6,7 @@
 mod decode;
 mod format;
 mod json;
+mod places;
 pub mod redact;
 
 pub use decode::Decoded;

@@ -1,18 +1,15 @@
 //! Secrets out of the recorded bytes: each byte of a password, device secret or uploaded file becomes `*`, nothing moves.
 //!
-//! Which parameters are secret is the catalogue's word, all dialects together, because a port is recorded before its
-//! dialect is known. It works on the byte stream of both directions, in any pieces; a piece that might still turn out to
-//! be secret is held back until its line is complete, so `flush` must be called when the recording ends.
-
-use std::ops::Range;
-use std::sync::LazyLock;
+//! Where they stand is said by `places`. It works on the byte stream of both directions, in any pieces; a piece that might
+//! still turn out to be secret is held back until its line is complete, so `flush` must be called when the recording ends.
 
 use memchr::memmem;
 
-use crate::dialect;
-use crate::dialect::schema::Command;
 use crate::proto::command_line;
 use crate::proto::command_line::Arg;
+use crate::transcript::places::UPLOADS;
+use crate::transcript::places::names_place;
+use crate::transcript::places::secret_ranges;
 
 /// Secrets shorter than this are covered where they stand in a line, but not looked for anywhere else: they would cover
 /// half of the talk.
@@ -20,73 +17,6 @@ const SHORTEST_VALUE: usize = 6;
 
 /// A line longer than this holds no secret of ours; it is let go.
 const LONGEST_LINE: usize = 16 * 1024;
-
-/// A line that may carry a secret.
-#[derive(Debug)]
-struct Place {
-    /// `+QMTCFG`
-    name: String,
-    /// The first, quoted argument, lower case.
-    key: Option<String>,
-    /// Index of the secret among the arguments of the command.
-    sent: Vec<usize>,
-    /// Index of the secret among the fields of the answer.
-    answered: Vec<usize>,
-    /// How many fields such an answer has, where several shapes share the prefix.
-    fields: Option<usize>,
-    /// What stands there in another answer of as many fields, and is no secret: result codes.
-    plain: Vec<String>,
-}
-
-static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
-    let mut places = Vec::new();
-    for dialect in dialect::catalogue().dialects() {
-        for (name, command) in dialect.commands.iter().chain(&dialect.surroundings) {
-            let names = std::iter::once(name).chain(&command.also);
-            places.extend(names.flat_map(|name| places_of(name, command)));
-        }
-    }
-    places
-});
-
-fn places_of(name: &str, command: &Command) -> Vec<Place> {
-    let secret = |param: &String| command.params.get(param).is_some_and(|param| param.secret);
-    let positions = |params: &[String], shift: usize| -> Vec<usize> {
-        params.iter().enumerate().filter(|(_, param)| secret(param)).map(|(at, _)| at + shift).collect()
-    };
-    let bare = name.trim_start_matches("AT");
-    let mut places = Vec::new();
-    for variant in command.variants.values() {
-        let shift = usize::from(variant.key.is_some());
-        let sent = positions(&variant.params, shift);
-        let answered = variant.query.as_ref().map(|query| positions(query, shift)).unwrap_or_default();
-        if !sent.is_empty() || !answered.is_empty() {
-            let key = variant.key.as_ref().map(|key| key.to_ascii_lowercase());
-            places.push(Place { name: bare.to_string(), key, sent, answered, fields: None, plain: Vec::new() });
-        }
-    }
-    for shape in command.read_reply.iter().chain(&command.result) {
-        let answered = positions(shape, 0);
-        if !answered.is_empty() {
-            places.push(Place {
-                name: bare.to_string(),
-                key: None,
-                sent: Vec::new(),
-                answered,
-                fields: Some(shape.len()),
-                plain: codes_in(command, shape.len()),
-            });
-        }
-    }
-    places
-}
-
-/// The codes of results of so many fields.
-fn codes_in(command: &Command, fields: usize) -> Vec<String> {
-    let shapes = command.result.iter().filter(|shape| shape.len() == fields);
-    let params = shapes.flatten().filter_map(|param| command.results.get(param));
-    params.flat_map(|codes| codes.keys().cloned()).collect()
-}
 
 /// Covers secrets in the two byte streams of one port.
 #[derive(Debug, Default)]
@@ -98,6 +28,17 @@ pub struct Redactor {
     /// Bytes of an announced upload still to come.
     upload: usize,
     uploaded: Vec<u8>,
+    refused: Refused,
+}
+
+/// Whether the module has refused an upload of which nothing has come.
+#[derive(Clone, Copy, Debug, Default)]
+enum Refused {
+    #[default]
+    No,
+    Yes,
+    /// And the host may have begun a command: its first letter, which is held back.
+    Begun(u8),
 }
 
 impl Redactor {
@@ -115,28 +56,60 @@ impl Redactor {
     pub fn tx(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         for byte in bytes {
-            if self.upload > 0 && !(self.uploaded.is_empty() && *byte == b'\n') {
-                self.upload -= 1;
-                self.uploaded.push(*byte);
-                out.push(b'*');
-                if self.upload == 0 {
-                    self.values.push(std::mem::take(&mut self.uploaded));
+            match self.refused {
+                // The module has refused the upload; a host that goes on with a command does not send it.
+                Refused::Yes if matches!(byte, b'A' | b'a') => self.refused = Refused::Begun(*byte),
+                Refused::Begun(first) if matches!(byte, b'T' | b't') => {
+                    self.upload = 0;
+                    self.refused = Refused::No;
+                    self.sent_byte(first, &mut out);
+                    self.sent_byte(*byte, &mut out);
                 }
-                continue;
-            }
-            if let Some(line) = self.sent.take(*byte, &mut out) {
-                self.learn(&line);
+                Refused::Begun(first) => {
+                    self.refused = Refused::No;
+                    self.sent_byte(first, &mut out);
+                    self.sent_byte(*byte, &mut out);
+                }
+                Refused::Yes | Refused::No => self.sent_byte(*byte, &mut out),
             }
         }
         self.sent.let_go(&mut out);
         out
     }
 
+    fn sent_byte(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if self.upload == 0 || self.uploaded.is_empty() && byte == b'\n' {
+            if let Some(line) = self.sent.take(byte, out) {
+                self.learn(&line);
+            }
+            return;
+        }
+        if !matches!(byte, b'\r' | b'\n') {
+            self.refused = Refused::No;
+        }
+        self.upload -= 1;
+        self.uploaded.push(byte);
+        out.push(b'*');
+        if self.upload == 0 {
+            // Blanks around it are no secret, and line ends are everywhere.
+            let file = std::mem::take(&mut self.uploaded).trim_ascii().to_vec();
+            if file.len() >= SHORTEST_VALUE {
+                self.values.push(file);
+            }
+        }
+    }
+
     /// Bytes of the module; what may be recorded of them now.
     pub fn rx(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut covered = Vec::new();
         for byte in bytes {
-            self.received.take(*byte, &mut covered);
+            if let Some(line) = self.received.take(*byte, &mut covered)
+                && (line == b"ERROR" || line.starts_with(b"+CME ERROR"))
+                && self.upload > 0
+                && self.uploaded.is_empty()
+            {
+                self.refused = Refused::Yes;
+            }
         }
         self.received.let_go(&mut covered);
         self.received.values(&self.values, &covered, false)
@@ -145,6 +118,9 @@ impl Redactor {
     /// The recording ends: what was held back, of the host and of the module.
     pub fn flush(&mut self) -> (Vec<u8>, Vec<u8>) {
         let (mut sent, mut received) = (Vec::new(), Vec::new());
+        if matches!(self.refused, Refused::Begun(_)) {
+            sent.push(b'*');
+        }
         self.sent.end(&mut sent);
         self.received.end(&mut received);
         let received = self.received.values(&self.values, &received, true);
@@ -160,10 +136,11 @@ impl Redactor {
             }
         }
         for command in command_line::parse_line(line).unwrap_or_default() {
-            if matches!(command.name.as_str(), "+QFUPL" | "+CCERTDOWN") {
-                let len = command.args.get(1).and_then(Arg::number).and_then(|len| usize::try_from(len).ok());
+            if let Some((_, at)) = UPLOADS.iter().find(|(name, _)| *name == command.name) {
+                let len = command.args.get(*at).and_then(Arg::number).and_then(|len| usize::try_from(len).ok());
                 self.upload = len.unwrap_or(0);
                 self.uploaded.clear();
+                self.refused = Refused::No;
             }
         }
     }
@@ -246,62 +223,6 @@ fn overlap(text: &[u8], value: &[u8]) -> usize {
     (1..=most).rev().find(|len| text.ends_with(&value[..*len])).unwrap_or(0)
 }
 
-fn names_place(line: &[u8]) -> bool {
-    let upper = line.to_ascii_uppercase();
-    PLACES.iter().any(|place| memmem::find(&upper, place.name.as_bytes()).is_some())
-}
-
-/// Where the secrets stand in a command line, its echo, or an answer.
-fn secret_ranges(line: &[u8]) -> Vec<Range<usize>> {
-    let upper = line.to_ascii_uppercase();
-    let mut ranges = Vec::new();
-    for place in PLACES.iter() {
-        for found in memmem::find_iter(&upper, place.name.as_bytes()) {
-            let at = found + place.name.len();
-            let wanted = match line.get(at) {
-                Some(b'=') => &place.sent,
-                Some(b':') => &place.answered,
-                _ => continue,
-            };
-            let args = argument_ranges(line, at + 1);
-            let key = args.first().map(|range| line[range.clone()].to_ascii_lowercase());
-            let fits = place.key.as_ref().is_none_or(|wanted| key.as_deref() == Some(wanted.as_bytes()));
-            let fits = fits && place.fields.is_none_or(|fields| fields == args.len());
-            if fits {
-                let is_secret =
-                    |range: &Range<usize>| !place.plain.iter().any(|code| code.as_bytes() == &line[range.clone()]);
-                ranges.extend(wanted.iter().filter_map(|index| args.get(*index).cloned()).filter(is_secret));
-            }
-        }
-    }
-    ranges
-}
-
-/// The arguments from `at` on, without blanks and quotation marks, up to a `;` or the end.
-fn argument_ranges(line: &[u8], at: usize) -> Vec<Range<usize>> {
-    let mut ranges = Vec::new();
-    let mut start = at;
-    let mut quoted = false;
-    for index in at..=line.len() {
-        let byte = line.get(index).copied();
-        if byte == Some(b'"') {
-            quoted = !quoted;
-        }
-        // A quotation mark left open hides the rest of the line: better too much covered than too little.
-        if byte.is_none() || !quoted && matches!(byte, Some(b',' | b';')) {
-            let text = &line[start..index];
-            let before = text.iter().take_while(|byte| matches!(byte, b' ' | b'"')).count();
-            let after = text.iter().skip(before).rev().take_while(|byte| matches!(byte, b' ' | b'"')).count();
-            ranges.push(start + before..index - after);
-            start = index + 1;
-            if byte == Some(b';') {
-                break;
-            }
-        }
-    }
-    ranges
-}
-
 #[cfg(test)]
 mod tests {
     use super::Redactor;
@@ -351,6 +272,46 @@ mod tests {
         ] {
             assert_eq!(expected.as_bytes(), redact_line(line.as_bytes()));
         }
+    }
+
+    #[test]
+    fn an_upload_that_was_refused_hides_no_commands_but_a_file_that_comes_all_the_same() {
+        for piece in 1..12 {
+            for (then, expected) in [("AT+CSQ\r", "AT+CSQ\r"), ("ABCDE", "*****"), ("-----", "*****"), ("A", "*")] {
+                let mut redactor = Redactor::new();
+                let mut out = redactor.tx(b"AT+QFUPL=\"k.pem\",500\r");
+                redactor.rx(b"\r\n+CME ERROR: 407\r\n");
+                then.as_bytes().chunks(piece).for_each(|bytes| out.extend(redactor.tx(bytes)));
+                out.extend(redactor.flush().0);
+                assert_eq!(format!("AT+QFUPL=\"k.pem\",500\r{expected}"), String::from_utf8_lossy(&out));
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_file_is_covered_where_it_is_sent_and_nowhere_else() {
+        let (tx, rx) = run("AT+QFUPL=\"k\",3\r\nOK", "CONNECT\r\n\r\nOK\r\n", 4);
+        assert_eq!(("AT+QFUPL=\"k\",3\r\n**", "CONNECT\r\n\r\nOK\r\n"), (tx.as_str(), rx.as_str()));
+    }
+
+    #[test]
+    fn secrets_that_no_document_of_ours_has_are_covered_too() {
+        for (line, expected) in [
+            ("AT+CPIN=\"1234\"", "AT+CPIN=\"****\""),
+            ("AT+CPIN=1234", "AT+CPIN=****"),
+            ("+CPIN: READY", "+CPIN: READY"),
+            ("AT+CLCK=\"SC\",1,\"1234\"", "AT+CLCK=\"SC\",1,\"****\""),
+            ("AT+CPWD=\"SC\",\"1234\",\"56789\"", "AT+CPWD=\"SC\",\"****\",\"*****\""),
+            ("AT+CGAUTH=1,1,\"me\",\"pw\"", "AT+CGAUTH=1,1,\"**\",\"**\""),
+            ("+CGAUTH: 1,1,\"me\",\"pw\"", "+CGAUTH: 1,1,\"**\",\"**\""),
+            ("AT+QICSGP=1,1,\"apn\",\"me\",\"pw\",1", "AT+QICSGP=1,1,\"apn\",\"me\",\"**\",1"),
+            ("AT+CSSLCFG=\"password\",0,\"pw\"", "AT+CSSLCFG=\"password\",0,\"**\""),
+            ("AT+CSSLCFG=\"cacert\",0,\"ca.pem\"", "AT+CSSLCFG=\"cacert\",0,\"ca.pem\""),
+        ] {
+            assert_eq!(expected.as_bytes(), redact_line(line.as_bytes()), "{line}");
+        }
+        let (tx, _) = run("AT+CFTRANRX=\"c:/k.pem\",4\rPRIVAT\r", "", 3);
+        assert_eq!("AT+CFTRANRX=\"c:/k.pem\",4\r****AT\r", tx);
     }
 
     #[test]
