@@ -27,6 +27,7 @@ pub mod options;
 mod orders;
 mod port;
 pub mod ports;
+mod protocol;
 mod publish;
 mod qmt;
 mod reader;

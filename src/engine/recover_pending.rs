@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::dialect::grammar;
 use crate::engine::port::Port;
+use crate::engine::protocol::Protocol;
 use crate::engine::resync::Footing;
-use crate::engine::router::Protocol;
 use crate::error::Error;
 use crate::proto::TeSession;
 use crate::proto::command_line;

@@ -96,6 +96,8 @@ mod virtual_fuzz;
 #[cfg(feature = "virtual")]
 mod virtual_host;
 #[cfg(feature = "virtual")]
+mod virtual_host_shapes;
+#[cfg(feature = "virtual")]
 mod virtual_line;
 #[cfg(feature = "virtual")]
 mod virtual_manners;
