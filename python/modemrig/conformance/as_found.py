@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from modemrig.conformance.answer import Answer
 from modemrig.conformance.document import Document
-from modemrig.hil.wire import split_fields
+from modemrig.hil.wire import fields_of
 
 SETTINGS = re.compile(r'AT\+QMTCFG="(?P<key>[^"]+)",(?P<client>\d+),', re.IGNORECASE)
 """Lines that change a setting which outlives a connection."""
@@ -44,7 +44,7 @@ class AsFound:
             information = [each for each in answer.lines if each.startswith("+QMTCFG:")]
             if answer.final != "OK" or not information:
                 return  # a module that cannot say how it was cannot be put back; a fact of its own says so
-            values = split_fields(information[0].partition(": ")[2])[1:]
+            values = fields_of(information[0])[1:]
             self._found[setting] = self._restoring(setting, key, values)
         self._changed.add(setting)
 

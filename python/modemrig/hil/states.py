@@ -11,7 +11,7 @@ from modemrig.events import Reply
 from modemrig.hil.brokers import RigBroker
 from modemrig.hil.departures import NOTED, Tolerance, alike
 from modemrig.hil.examples import Plan
-from modemrig.hil.wire import arguments, split_fields
+from modemrig.hil.wire import arguments, fields_of, split_fields
 from modemrig.modem import Modem
 
 WILL_DO = "0123456789"
@@ -121,7 +121,9 @@ def leave(place: Place, plan: Plan, found: dict[str, str]) -> None:
     modem = place.modem
     to_idle(place)
     for setting, line in found.items():
-        if not modem.command(line).ok:
+        came = list(modem.command(line).exchanged)
+        # What a module refuses because it cannot do it was not changed either.
+        if place.tolerance.undo(line, ["OK"], came)[0] != ["OK"]:
             place.note("not restored", setting)
     for name in plan.files:
         # An example that failed early uploaded nothing.
@@ -148,8 +150,7 @@ def to_idle(place: Place) -> None:
 def _row(place: Place, name: str, number: str) -> list[str]:
     """What the read form says of one context, behind its number."""
     for line in place.modem.command(f"{name}?").lines:
-        _, _, values = line.partition(": ")
-        row = split_fields(values)
+        row = fields_of(line)
         if row[0] == number:
             return row[1:]
     return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Protocol
 
-from modemrig.errors import NoAnswer
+from modemrig.errors import NoAnswer, Unsupported
 from modemrig.events import Event, Reply
 from modemrig.hil import departures, states
 from modemrig.hil.departures import Departure
@@ -68,6 +68,10 @@ def walk(place: Walker, example: dict[str, Any], peer: Peer, transcript: str = "
             stack.callback(states.leave, place, plan, states.as_found(place, plan))
             states.reach(place, plan)
             peer.subscribe(list(dict.fromkeys(step.published[0] for step in plan.steps if step.published)))
+            if "F10" in place.tolerance and place.is_qmt:
+                # As its hosts do, which look for the form of messages before the first comes.
+                with contextlib.suppress(Unsupported):
+                    place.modem.client(0).setting("dataformat")
             unasked = place.modem.events(timeout_s=0.0)
             for number, step in enumerate(plan.steps, 1):
                 where = f"step {number} of {len(plan.steps)}" + (f"; transcript: {transcript}" if transcript else "")

@@ -44,6 +44,11 @@ def split_fields(text: str) -> list[str]:
     return [*pieces, current]
 
 
+def fields_of(line: str) -> list[str]:
+    """The fields behind the colon, as written; some modules have no blank there."""
+    return split_fields(line.partition(":")[2].lstrip(" "))
+
+
 def same(expected: str, got: str) -> bool:
     """Whether a line says what was expected; ``<name>`` in the expected line stands for any value."""
     want, have = Line.parse(expected), Line.parse(got)

@@ -194,6 +194,7 @@ impl Qmt {
         for (index, client) in self.clients.iter().enumerate() {
             // A client that is closed, or disconnected, prints no line (decision 21).
             let is_told = match name {
+                "AT+QMTOPEN" if client.state == State::Disconnected => !device.quirks.has("disc_frees"),
                 "AT+QMTOPEN" => !matches!(client.state, State::Closed | State::Opening | State::Closing),
                 "AT+QMTCONN" => client.shown_state().is_some(),
                 _ => client.state == State::Connected,

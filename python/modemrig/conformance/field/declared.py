@@ -21,7 +21,7 @@ from modemrig.conformance.facts import facts_of
 from modemrig.conformance.kinds import KINDS
 
 FILE = Path(__file__).with_name("changes.toml")
-KEYS = {"with", "dialect", "why", "differs", "blocked", "may", "damaged", "session"}
+KEYS = {"with", "dialect", "why", "differs", "blocked", "may", "damaged", "session", "slow"}
 
 
 class DeclarationError(ValueError):
@@ -42,6 +42,8 @@ class Changes:
     """Facts that the self-test sees failing with this quirk, or that repeat such a one."""
     is_damaged: bool = False
     """Whether the module damages lines."""
+    is_slow: bool = False
+    """Whether it costs time."""
     session: tuple[tuple[str, str], ...] = ()
     """Steps of a session that fail, and how: ``("subscribe", "ModuleRestarted")``."""
     written: str = ""
@@ -119,6 +121,7 @@ def _changes(row: dict[str, Any], where: str, quirk: str) -> Changes:
         blocked=tuple(row.get("blocked", ())),
         may=tuple(row.get("may", ())),
         is_damaged=bool(row.get("damaged", False)),
+        is_slow=bool(row.get("slow", False)),
         session=tuple(row.get("session", {}).items()),
         written=row.get("with", quirk),
         dialect=row.get("dialect"),

@@ -109,10 +109,10 @@ class Refused(Lines):
 def is_wrong(document: Document, answer: Answer) -> bool:
     """Whether the late result says that a value is not allowed."""
     codes = [*document.codes, *(code for command in document.commands for code in command.codes)]
-    name, _, fields = answer.late.partition(": ")
+    name, _, fields = answer.late.partition(":")
     return any(
         code.meaning in WRONG
-        and code.code == fields.rpartition(",")[2]
+        and code.code == fields.rpartition(",")[2].strip()
         and (code.table.startswith(f"AT{name} ") or code.table == "CMQTT err")
         for code in codes
     )

@@ -119,7 +119,9 @@ def _late(probe: Probe, request: Request) -> None:
 
 def _same(probe: Probe, request: Request) -> None:
     """What is sent again is what was sent."""
-    _, packets = unacknowledged(probe, request)
+    answer, packets = unacknowledged(probe, request)
+    if not packets:
+        raise Differs(f"a {request.packet}", answer.shown())
     first = {name: value for name, value in packets[0].fields.items() if name != "dup"}
     for packet in packets[1:]:
         want(request.packet, first, {name: value for name, value in packet.fields.items() if name != "dup"})
