@@ -330,8 +330,12 @@ fn a_session_over_mutual_tls_with_mosquitto() {
                 host.typed("AT+CMQTTTOPIC=0,1", b"t");
                 host.typed("AT+CMQTTPAYLOAD=0,5", b"hello");
                 host.ok("AT+CMQTTPUB=0,2,60");
-                host.until("+CMQTTRXPAYLOAD: 0,5\r\nhello");
-                host.until("\r\n+CMQTTRXEND: 0\r\n");
+                let mut said = host.until("+CMQTTRXPAYLOAD: 0,5\r\nhello");
+                said += &host.until("\r\n+CMQTTRXEND: 0\r\n");
+                // The broker may pass the message on before it completes the publish.
+                if !said.contains("+CMQTTPUB: 0,0") {
+                    host.until("\r\n+CMQTTPUB: 0,0\r\n");
+                }
                 host.result("AT+CMQTTDISC=0,60", "+CMQTTDISC: 0,0");
             }
         }
