@@ -241,7 +241,8 @@ class Client:
         module does not answer) is made again: ``Modem.recover`` brings the module back, settings, TLS contexts and the network
         are told again, the client connects with the same client id and subscribes again. The thread that notices does it,
         in the call it makes or in the iterator it waits in; others wait for it. Messages that had come stay, and the iterator
-        goes on. Each is in ``session.recoveries``.
+        goes on. Each is in ``session.recoveries``. A module that falls silent is noticed when something is asked of it: who
+        only waits for messages cannot tell it from a quiet broker.
 
         What is sent again, and what is not:
 

@@ -41,8 +41,8 @@ LOST = (ConnectionLost, ModuleRestarted, PortGone)
 """The session is gone."""
 DOUBTFUL = (NoAnswer, Garbled, CommandRefused)
 """It may be: the module is asked."""
-_RUNGS: tuple[Rung | None, ...] = (None, "close", "restart", "power")
-"""Where an attempt begins; the last one stays."""
+_RUNGS: tuple[Rung | None, ...] = (None, None, "restart", "power")
+"""What each attempt does at least; the last one stays. Closing is not among them: that would end other sessions."""
 _OCCUPIED = 2
 """``+QMTOPEN: n,2``: the module still has the client."""
 
@@ -185,12 +185,13 @@ class Keeper:
             except (CallerError, PortClosed):
                 raise
             except RecoveryFailed as failure:
-                steps += failure.recovery.steps if failure.recovery else ()
-                rung += 1
+                tried = failure.recovery.steps if failure.recovery else ()
+                steps += tried
+                # A port that is not found needs patience, nothing stronger.
+                rung += not tried or tried[0].name != "port" or tried[0].outcome == "done"
             except NetworkError as failure:
                 # The broker, or the way to it: nothing a restart of the module would help.
                 self._note(steps, "session", "failed", str(failure), 0.0)
-                rung = max(rung, 1) if failure.code == _OCCUPIED else rung
             except ModemrigError as failure:
                 self._note(steps, "session", "failed", str(failure), 0.0)
                 rung += 1

@@ -20,10 +20,13 @@ use crate::proto::FinalResult;
 use crate::proto::Op;
 use crate::proto::command_line;
 
-/// `state` of AT+QMTCONN?
+/// `state` of AT+QMTCONN?: initialising, which it is from opening to connecting.
+const OPEN: i64 = 1;
+/// `state` of AT+QMTCONN?: connected.
 const CONNECTED: i64 = 3;
-/// `CMQTT err` of leftovers that are as good as closed: service not started 9, not acquired 20, no connection 11.
-const HARMLESS: [i64; 3] = [9, 11, 20];
+/// `CMQTT err` of what is as good as done: service not started 9, no connection 11, not acquired 20; and 21, the service
+/// goes on for another client.
+const HARMLESS: [i64; 4] = [9, 11, 20, 21];
 
 /// What one client is found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,28 +222,31 @@ impl Climb<'_> {
     }
 }
 
-/// One client of one family.
+/// One client of one family. A read form that was refused says nothing; where both were, something is wrong, except that
+/// SIMCom answers nothing else while its service is stopped.
 fn finding(family: Family, state: ClientState, index: u8, opened: &Told, connected: &Told) -> Finding {
-    let (Some(opened), Some(connected)) = (opened, connected) else {
-        // SIMCom answers ERROR while the service is stopped, and then there is no client.
-        return match family {
-            Family::Cmqtt if opened.is_none() && connected.is_none() && state == ClientState::Closed => Finding::Same,
-            Family::Cmqtt if opened.is_none() && connected.is_none() => Finding::Lost,
-            _ => Finding::Refused,
+    if opened.is_none() && connected.is_none() {
+        return match (family, state) {
+            (Family::Qmt, _) => Finding::Refused,
+            (Family::Cmqtt, ClientState::Closed) => Finding::Same,
+            (Family::Cmqtt, _) => Finding::Lost,
         };
-    };
+    }
+    let row = |told: &Told| told.as_ref().and_then(|rows| rows.get(&index)).cloned();
     let present = match family {
-        Family::Qmt => connected.get(&index).and_then(|row| row.get(1)?.parse().ok()).or(opened.get(&index).map(|_| 1)),
-        Family::Cmqtt if connected.get(&index).is_some_and(|row| row.len() > 1) => Some(CONNECTED),
-        Family::Cmqtt => opened.get(&index).filter(|row| row.len() > 1).map(|_| 1),
+        Family::Qmt => row(connected).and_then(|row| row.get(1)?.parse().ok()).or(row(opened).map(|_| OPEN)),
+        Family::Cmqtt if row(connected).is_some_and(|row| row.len() > 1) => Some(CONNECTED),
+        Family::Cmqtt => row(opened).filter(|row| row.len() > 1).map(|_| OPEN),
     };
     match (state, present) {
         (ClientState::Closed | ClientState::Disconnected, None) => Finding::Same,
         // The service of SIMCom is what we opened; a client is acquired by connecting.
         (ClientState::Open, None) if family == Family::Cmqtt => Finding::Same,
-        (ClientState::Open, Some(1)) | (ClientState::Connected, Some(CONNECTED)) => Finding::Same,
+        (ClientState::Open, Some(OPEN)) | (ClientState::Connected, Some(CONNECTED)) => Finding::Same,
+        // Only the socket can be asked for.
+        (ClientState::Connected, Some(OPEN)) if connected.is_none() => Finding::Same,
         // Some firmware keeps the socket behind a disconnection (FIELD F18).
-        (ClientState::Disconnected, Some(1)) => Finding::Same,
+        (ClientState::Disconnected, Some(OPEN)) => Finding::Same,
         (_, None) => Finding::Lost,
         (_, Some(_)) => Finding::Left,
     }
@@ -262,7 +268,8 @@ mod tests {
         assert_eq!(Finding::Left, qmt(ClientState::Closed, &told(&[(0, &["0", "3"])])));
         assert_eq!(Finding::Left, qmt(ClientState::Connected, &told(&[(0, &["0", "2"])])));
         assert_eq!(Finding::Lost, qmt(ClientState::Connected, &told(&[(1, &["1", "3"])])));
-        assert_eq!(Finding::Refused, qmt(ClientState::Closed, &None));
+        assert_eq!(Finding::Same, qmt(ClientState::Closed, &None), "one form is enough");
+        assert_eq!(Finding::Refused, finding(Family::Qmt, ClientState::Closed, 0, &None, &None));
     }
 
     #[test]
@@ -270,6 +277,7 @@ mod tests {
         let opened = told(&[(0, &["0", "broker.lab", "1883"])]);
         assert_eq!(Finding::Left, finding(Family::Qmt, ClientState::Closed, 0, &opened, &told(&[])));
         assert_eq!(Finding::Same, finding(Family::Qmt, ClientState::Open, 0, &opened, &told(&[])));
+        assert_eq!(Finding::Same, finding(Family::Qmt, ClientState::Connected, 0, &opened, &None));
     }
 
     #[test]

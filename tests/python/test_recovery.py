@@ -474,3 +474,46 @@ def test_a_rig_names_the_program_that_switches_the_power(tmp_path: Path):
     rig.write_text('[[slot]]\nname = "a"\nport = "virtual:sim7028"\npower = "hub"\n')
     with pytest.raises(modemrig.CallerError, match="its own switch"):
         load_rig(str(rig))
+
+
+def test_a_recovery_of_a_module_that_is_well_ends_nobody_s_request(world: World):
+    with world.session() as session:
+        world.broker.delay("PUBACK", 0.5)
+        receipt = session.publish("t", b"x", qos=1)
+        assert names(world.modem.recover(QUICK)) == [("resync", "done")]
+        assert not receipt.done
+        receipt.wait()
+
+
+def test_a_port_that_goes_with_the_power_is_found_again(tmp_path: Path):
+    link = tmp_path / "module"
+    with modemrig.BenchBroker() as broker, ExitStack() as stack:
+        first_life = stack.enter_context(modemrig.VirtualModule("bc35g_bc28", broker=broker, link=link, seed=3))
+
+        def cut() -> None:
+            first_life.stop()
+            stack.enter_context(modemrig.VirtualModule("bc35g_bc28", broker=broker, link=link, seed=3))
+
+        plan = RecoveryPlan(power=cut, resync_s=0.3, restart_s=0.4, power_s=SOON_S)
+        with modemrig.open(link) as modem, modem.client(0).session("h", 1883, "slot-1", recover=plan) as session:
+            first_life.inject("no_answer")
+            with pytest.raises(modemrig.NoAnswer):
+                session.publish("t", b"x", timeout_s=0.2)
+            assert ("power", "done") in names(session.recoveries[0])
+            session.publish("t", b"y", qos=1).wait()
+
+
+@pytest.mark.parametrize("profile", ["ec200u", "ec801e", "bg95", "bc95", "sim7600", "a76xx"])
+def test_families_of_the_field_are_recovered_by_the_same_calls(profile: str):
+    with ExitStack() as stack:
+        world = World(profile, stack)
+        assert names(world.modem.recover(QUICK)) == [("resync", "done")]
+        plan = RecoveryPlan(power=world.module)
+        with world.session(plan) as session:
+            assert names(world.modem.recover(QUICK)) == [("resync", "done")]
+            session.subscribe({"a/cmd": 1})
+            world.module.inject("restart")
+            until(lambda: world.modem.statistics.restarts == 1)
+            world.broker.publish("a/cmd", b"stored")
+            assert first(session.messages(SOON_S)).payload == b"stored"
+            assert len(session.recoveries) == 1

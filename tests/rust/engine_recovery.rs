@@ -291,3 +291,17 @@ fn a_rung_can_be_asked_for_by_name() {
     let error = modem.recover(quick(), Some("prayer"), RecoverAids::default(), wait).expect_err("no such rung");
     assert_eq!(Kind::BadValue, error.kind);
 }
+
+#[test]
+fn two_threads_recover_one_after_the_other() {
+    let (modem, script) = opened(LTE, |line| line.contains("SILENT").then_some(Answer::Nothing));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| modem.command("+SILENT", None, Wait::at_most(SOON * 10)));
+        until(|| !script.heard().is_empty());
+        let both = [scope.spawn(|| recover(&modem)), scope.spawn(|| recover(&modem))];
+        for recovering in both {
+            assert!(recovering.join().expect("no panic").error.is_none());
+        }
+        assert!(waiting.join().expect("no panic").expect("a reply").error.is_some());
+    });
+}
