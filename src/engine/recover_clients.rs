@@ -24,9 +24,8 @@ use crate::proto::command_line;
 const OPEN: i64 = 1;
 /// `state` of AT+QMTCONN?: connected.
 const CONNECTED: i64 = 3;
-/// `CMQTT err` of what is as good as done: service not started 9, no connection 11, not acquired 20; and 21, the service
-/// goes on for another client.
-const HARMLESS: [i64; 4] = [9, 11, 20, 21];
+/// `CMQTT err` of what is as good as done: service not started 9, no connection 11, not acquired 20.
+const HARMLESS: [i64; 3] = [9, 11, 20];
 
 /// What one client is found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,15 +162,17 @@ impl Climb<'_> {
         if wanted.is_empty() {
             return Ok("there was nothing to close".to_owned());
         }
+        let others_use = survey.found.iter().any(|(index, state, _)| state.is_up() && !wanted.contains(index));
         let mut first_error = None;
         for index in &wanted {
             let closed = match self.modem.dialect.family {
                 Family::Qmt => self.orders(&[format!("AT+QMTCLOSE={index}")], until),
-                // The service goes with its last client.
-                Family::Cmqtt => self.orders(
-                    &[format!("AT+CMQTTDISC={index},60"), format!("AT+CMQTTREL={index}"), "AT+CMQTTSTOP".to_owned()],
-                    until,
-                ),
+                Family::Cmqtt => {
+                    let mut lines = vec![format!("AT+CMQTTDISC={index},60"), format!("AT+CMQTTREL={index}")];
+                    // The service goes with its last client.
+                    lines.extend((!others_use && wanted.last() == Some(index)).then(|| "AT+CMQTTSTOP".to_owned()));
+                    self.orders(&lines, until)
+                }
             };
             match closed {
                 Ok(()) => self.forget_client(*index),
@@ -236,7 +237,8 @@ fn finding(family: Family, state: ClientState, index: u8, opened: &Told, connect
     let present = match family {
         Family::Qmt => row(connected).and_then(|row| row.get(1)?.parse().ok()).or(row(opened).map(|_| OPEN)),
         Family::Cmqtt if row(connected).is_some_and(|row| row.len() > 1) => Some(CONNECTED),
-        Family::Cmqtt => row(opened).filter(|row| row.len() > 1).map(|_| OPEN),
+        // A client without a name is not acquired; some firmware lists it all the same (SIM7600, A76xx).
+        Family::Cmqtt => row(opened).filter(|row| row.get(1).is_some_and(|name| !name.is_empty())).map(|_| OPEN),
     };
     match (state, present) {
         (ClientState::Closed | ClientState::Disconnected, None) => Finding::Same,
@@ -286,5 +288,7 @@ mod tests {
         assert_eq!(Finding::Lost, finding(Family::Cmqtt, ClientState::Connected, 0, &None, &None));
         let acquired = told(&[(0, &["0", "me", "0"])]);
         assert_eq!(Finding::Left, finding(Family::Cmqtt, ClientState::Closed, 0, &acquired, &told(&[(0, &["0"])])));
+        let nameless = told(&[(1, &["1", "", "0"])]);
+        assert_eq!(Finding::Same, finding(Family::Cmqtt, ClientState::Closed, 1, &nameless, &told(&[(1, &["1"])])));
     }
 }

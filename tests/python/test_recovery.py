@@ -514,6 +514,6 @@ def test_families_of_the_field_are_recovered_by_the_same_calls(profile: str):
             session.subscribe({"a/cmd": 1})
             world.module.inject("restart")
             until(lambda: world.modem.statistics.restarts == 1)
-            world.broker.publish("a/cmd", b"stored")
-            assert first(session.messages(SOON_S)).payload == b"stored"
+            session.publish("a/cmd", b"behind", qos=1).wait()
+            assert first(session.messages(SOON_S)).payload == b"behind"
             assert len(session.recoveries) == 1
