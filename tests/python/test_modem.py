@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from pathlib import Path
 
@@ -332,3 +333,17 @@ def test_an_occupied_client_says_to_close_it_first() -> None:
         assert reply.error is not None
         assert reply.error.code == 2
         assert "close the client" in (reply.error.remedy or "")
+
+
+def test_statistics_count_up_and_are_what_the_stub_says(modem: modemrig.Modem) -> None:
+    before = modem.statistics
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        before.commands = 0  # type: ignore[misc]
+    names = [field.name for field in dataclasses.fields(modemrig.Statistics)]
+    assert list(modem._native.statistics()) == names
+    modem.command("+CSQ")
+    after = modem.statistics
+    assert (after.commands, after.bytes_sent) == (before.commands + 1, before.bytes_sent + len("AT+CSQ\r"))
+    assert after.bytes_received > before.bytes_received
+    quiet = [name for name in names if name not in ("commands", "bytes_sent", "bytes_received")]
+    assert [getattr(after, name) for name in quiet] == [getattr(before, name) for name in quiet]
