@@ -279,27 +279,31 @@ impl Framer {
 }
 
 /// Where a second unsolicited line begins inside `line` because the module left the line end out between two of them:
-/// `+QMTSTAT:0,1+QMTCONN:0,2`. Only lines that hold nothing but numbers are looked at.
+/// `+QMTSTAT:0,1+QMTCONN:0,2`. Only lines that hold nothing but numbers are looked at, and those that mean nothing where they
+/// hold no text in quotation marks.
 fn glued(line: &[u8], grammar: &Grammar) -> Option<usize> {
     let plus = 1 + memchr::memchr(b'+', line.get(1..)?)?;
-    let head = &line[..plus];
+    let (head, tail) = line.split_at(plus);
     let colon = memchr::memchr(b':', head).unwrap_or(plus);
-    let is_unsolicited = matches!(
-        grammar.line(&head[..colon]),
-        Some(
-            LineKind::Result { .. }
-                | LineKind::Retry(_)
-                | LineKind::Lost
-                | LineKind::Ping
-                | LineKind::Message
-                | LineKind::BlockEnd
-                | LineKind::BearerLost(_)
-                | LineKind::Registration
-        )
-    );
-    let plain = head[colon..].iter().all(|byte| matches!(byte, b':' | b'0'..=b'9' | b',' | b' ' | b'-'));
-    let name = line[plus + 1..].first().is_some_and(u8::is_ascii_uppercase);
-    (is_unsolicited && plain && name).then_some(plus)
+    let fields = &head[colon..];
+    match grammar.line(&head[..colon])? {
+        LineKind::Noise => {
+            let name = &tail[..memchr::memchr(b':', tail).unwrap_or(tail.len())];
+            (!fields.contains(&b'"') && grammar.line(name).is_some()).then_some(plus)
+        }
+        LineKind::Result { .. }
+        | LineKind::Retry(_)
+        | LineKind::Lost
+        | LineKind::Ping
+        | LineKind::Message
+        | LineKind::BlockEnd
+        | LineKind::BearerLost(_)
+        | LineKind::Registration => {
+            let plain = fields.iter().all(|byte| matches!(byte, b':' | b'0'..=b'9' | b',' | b' ' | b'-'));
+            (plain && tail.get(1).is_some_and(u8::is_ascii_uppercase)).then_some(plus)
+        }
+        _ => None,
+    }
 }
 
 enum Match {

@@ -204,6 +204,13 @@ fn lines_without_a_line_end_between_them_are_two() {
     );
     let registered = Event::Urc { name: "+CREG".into(), line: b"+CREG: 1".to_vec() };
     assert_eq!(vec![registered, stale(7)], events(&mut te, b"\r\n+CREG: 1+QMTPUBEX: 0,7,0\r\n", now));
+    let noise = |line: &str| Event::Urc { name: "+QIND".into(), line: line.into() };
+    assert_eq!(
+        vec![noise("+QIND: PB DONE"), stale(7)],
+        events(&mut te, b"\r\n+QIND: PB DONE+QMTPUBEX: 0,7,0\r\n", now)
+    );
+    let text = "+QIND: \"a+QMTPUBEX: 0,7,0\"";
+    assert_eq!(vec![noise(text)], events(&mut te, format!("\r\n{text}\r\n").as_bytes(), now));
 }
 
 /// A message without the length that was asked for, and without the line end behind it: silence ends it (FIELD F11).

@@ -2,12 +2,15 @@
 //! `virtual_quirks`.
 
 use modemrig::dialect::grammar;
+use modemrig::mqtt::Qos;
 use modemrig::proto::Op;
 use modemrig::proto::Told;
 use modemrig::virtual_module::Conditions;
 use modemrig::virtual_module::Registration;
+use modemrig::virtual_module::VirtualOptions;
 use modemrig::virtual_module::simulation::SimulatedModule;
 
+use crate::simulated::quiet;
 use crate::virtual_quirks::Proof;
 use crate::virtual_quirks::acquired;
 use crate::virtual_quirks::online;
@@ -225,4 +228,49 @@ fn a_line_tells_of_its_request_and_whether_it_failed() {
     for line in ["+QMTPUBEX: 0,7,1,2", "+QMTRECV: 0,0,\"t\",\"x\"", "+CREG: 1", "RDY", "+QMTOPEN: x"] {
         assert_eq!(None, told(line), "{line}");
     }
+}
+
+fn with(quirks: &[&str], speed: f64) -> SimulatedModule {
+    let quirks = quirks.iter().map(|quirk| (*quirk).to_owned()).collect();
+    quiet(&VirtualOptions { quirks, speed, ..VirtualOptions::new(LTE) })
+}
+
+/// Hosts need real milliseconds (F23).
+#[test]
+fn a_gap_is_not_shortened_by_speed_and_changes_while_the_module_runs() {
+    let mut module = with(&["gap:ms=250"], 100.0);
+    assert_eq!("\r\nOK\r\n", module.ask(OPEN, 0.249));
+    assert_eq!("\r\n+QMTOPEN: 0,0\r\n", module.after(0.002));
+    module.quirk("gap:ms=1000").expect("a quirk");
+    assert_eq!("\r\nOK\r\n", module.ask(CONN, 0.999));
+    assert_eq!("\r\n+QMTCONN: 0,0,0\r\n", module.after(0.002));
+    module.clear_quirk(Some("gap")).expect("a quirk");
+    assert_eq!("\r\nOK\r\n\r\n+QMTDISC: 0,0\r\n", module.ask("AT+QMTDISC=0", 0.021));
+}
+
+/// What waits for its result ends with its host, and with its module.
+#[test]
+fn a_command_that_waits_for_its_result_keeps_nobody_waiting() {
+    let mut module = with(&["result_before_ok"], 1.0);
+    online(&mut module);
+    module.inject("ack_lost:kind=suback").expect("a fault");
+    assert_eq!("", module.ask("AT+QMTSUB=0,1,\"t\",0", 1.0));
+    module.host_leaves();
+    module.host_comes();
+    assert_eq!("\r\nOK\r\n", module.ask("AT", 1.0), "the next host is answered");
+    assert_eq!("", module.ask("AT+QMTSUB=0,2,\"t\",0", 1.0));
+    module.power_cycle().expect("power");
+    assert_eq!("\r\nRDY\r\n", module.after(5.0));
+    assert_eq!("AT\r\r\nOK\r\n", module.ask("AT", 1.0), "a started module is answered");
+}
+
+/// Each of the lines behind `OK` has its own moment; a message waits for the result it must not overtake.
+#[test]
+fn what_comes_while_a_result_is_held_back_follows_it() {
+    let mut module = with(&["gap:ms=500", "urc_before_result"], 1.0);
+    online(&mut module);
+    assert_eq!("\r\nOK\r\n\r\n+CREG: 1\r\n", module.ask("AT+QMTSUB=0,1,\"t\",0", 0.1));
+    let now = module.network().now();
+    module.network().broker.publish("t", b"x", Qos::AtMostOnce, false, now);
+    assert_eq!("\r\n+QMTSUB: 0,1,0,0\r\n\r\n+QMTRECV: 0,0,\"t\",\"x\"\r\n", module.after(0.5));
 }
