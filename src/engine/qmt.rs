@@ -79,10 +79,13 @@ impl Client {
             (Some(_), false) => Err(crate::engine::orders::unsupported(self.dialect(), "TLS")),
             (Some(context), true) => self.write_setting("ssl", &[Value::Int(1), Value::Int(context.into())], until),
             (None, true) => {
-                let present = self.known_or_read("ssl", "ssl_enable", until)?;
-                match present {
-                    Some(Value::Int(1)) => self.write_setting("ssl", &[Value::Int(0)], until),
-                    _ => Ok(()),
+                // Firmware that does not know the setting has no TLS to switch off.
+                if self.is_unknown("ssl") {
+                    return Ok(());
+                }
+                match self.known_or_read("ssl", "ssl_enable", until) {
+                    Ok(Some(Value::Int(1))) => self.write_setting("ssl", &[Value::Int(0)], until),
+                    other => self.unless_unknown("ssl", other.map(|_| ())),
                 }
             }
         }

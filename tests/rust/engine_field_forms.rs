@@ -316,6 +316,19 @@ fn f21_old_firmware_that_refuses_lengths_is_read_by_quotation_marks_and_not_aske
 }
 
 #[test]
+fn f21_firmware_that_refuses_every_setting_is_used_without_them() {
+    let (modem, port, client) = connected(QMT, vec![rule("AT+QMTCFG=", ERROR)]);
+    port.say([&b"\r\n+QMTRECV: 0,0,\"t\",\"x\"\r\n"[..]]);
+    assert_eq!(b"x".to_vec(), client.take_messages(1, wait()).expect("connected")[0].message.payload);
+    client.close(wait()).expect("closed");
+    let asked = || port.heard().iter().filter(|line| line.starts_with("AT+QMTCFG")).count();
+    let before = asked();
+    client.open("h", 1883, None, wait()).expect("opened again");
+    assert_eq!(before, asked(), "{:?}", port.heard());
+    is_in_step(&modem, "no settings");
+}
+
+#[test]
 fn f21_a_context_that_is_active_already_is_no_failure() {
     let rules = vec![
         rule("AT+CPIN?", "\r\n+CPIN: READY\r\n\r\nOK\r\n"),
