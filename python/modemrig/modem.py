@@ -293,8 +293,8 @@ class Modem:
 
         - ``port``: a port that is gone is looked for under the names it had and where the plan says, until a module with the
           same serial number answers; this modem, its clients and its sessions go on there.
-        - ``input``: a module that waits for the rest of a payload is sent nothing (it would be published) until it gives up
-          by itself; an input whose length was not said beforehand is ended with Esc.
+        - ``input``: a module that waits for the rest of a payload is sent nothing (it would be published) until it gives up;
+          an input whose length was not said beforehand is ended with Esc.
         - ``resync``: a query is asked until its own answer comes; then the module is asked for its clients. Those that are as
           this program takes them stay as they are.
         - ``close``: clients that another program left in use, or that stay in between, are closed, and their results awaited.

@@ -53,6 +53,7 @@ fn edit_timeout(port: &Port) -> Option<Option<Duration>> {
 /// `input`
 pub fn input(climb: &Climb<'_>, until: &Until<'_>) -> Result<String, Error> {
     let port = climb.modem.shared();
+    let began = clock::now();
     let until = match edit_timeout(port) {
         Some(Some(time)) => until.cut(clock::now() + time + MARGIN),
         _ => *until,
@@ -67,7 +68,7 @@ pub fn input(climb: &Climb<'_>, until: &Until<'_>) -> Result<String, Error> {
         Some(()) => Ok("the module gave it up, and nothing was published".to_owned()),
         None => Err(Error::new(
             Kind::Garbled,
-            format!("it did not end within {:.1} s", until.waited(clock::now()).as_secs_f64()),
+            format!("it did not end within {:.1} s", (clock::now() - began).as_secs_f64()),
         )),
     }
 }
@@ -166,6 +167,7 @@ fn await_restart(port: &Port, before: u64, until: &Until<'_>) -> Result<bool, Er
 /// Asks until the module answers; finds its port again when that goes meanwhile.
 fn await_answer(climb: &Climb<'_>, until: &Until<'_>) -> Result<(), Error> {
     let port = climb.modem.shared();
+    let began = clock::now();
     loop {
         if port.has_ended() {
             climb.find_port(until)?;
@@ -182,8 +184,7 @@ fn await_answer(climb: &Climb<'_>, until: &Until<'_>) -> Result<(), Error> {
         }
         let now = clock::now();
         if until.expired(now) || port.is_counting() {
-            let error =
-                Error::new(Kind::NoAnswer, format!("no answer within {:.1} s", until.waited(now).as_secs_f64()));
+            let error = Error::new(Kind::NoAnswer, format!("no answer within {:.1} s", (now - began).as_secs_f64()));
             return Err(error);
         }
     }
