@@ -18,6 +18,7 @@ from test_cli import read_until
 
 HOST = str(CHECKOUT / "tests/python/host_program.py")
 PASSWORD = "hush-4-the-broker"
+WITHIN_S = 20.0  # long enough for any machine
 SECRETS = (PASSWORD, "secret-of-the-device", "PRIVATE KEY")
 BEHIND = [sys.executable, HOST, "{}"]
 # A program that reads the port's name from its environment and ends as it is told to.
@@ -112,7 +113,7 @@ def test_without_a_program_it_is_a_port_until_it_is_told_to_end(
         assert process.stderr is not None
         while "Ctrl-C" not in (line := process.stderr.readline()):
             assert line, "it ended"
-        with modemrig.open(tmp_path / "port") as modem:
+        with modemrig.open(tmp_path / "port", timeout_s=WITHIN_S) as modem:
             assert modem.dialect == "ecx00u_egx00u"
         process.send_signal(number)
         _, errors = process.communicate(timeout=20)
@@ -154,7 +155,7 @@ def test_a_port_that_is_not_there_is_one_line(command: Command, tmp_path: Path):
 def test_a_module_that_vanishes_is_told_and_the_file_is_whole(tmp_path: Path):
     with modemrig.VirtualModule("ecx00u_egx00u") as module:
         recorder = modemrig.Recorder(module.path, tmp_path / "a.jsonl")
-        with modemrig.open(recorder.path) as modem:
+        with modemrig.open(recorder.path, timeout_s=WITHIN_S) as modem:
             modem.command("+CSQ")
     with pytest.raises(modemrig.PortGone):
         recorder.wait(20)
@@ -164,7 +165,10 @@ def test_a_module_that_vanishes_is_told_and_the_file_is_whole(tmp_path: Path):
 
 
 def test_our_own_host_is_as_fast_through_a_recorder(tmp_path: Path):
-    with modemrig.Recorder("virtual:ecx00u_egx00u", tmp_path) as recorder, modemrig.open(recorder.path) as modem:
+    with (
+        modemrig.Recorder("virtual:ecx00u_egx00u", tmp_path) as recorder,
+        modemrig.open(recorder.path, timeout_s=WITHIN_S) as modem,
+    ):
         began = time.monotonic()
         for _ in range(200):
             modem.command("+CSQ")
@@ -181,7 +185,7 @@ def test_socat_in_the_programs_place(command: Command, module: modemrig.VirtualM
 
     if not shutil.which("socat"):
         pytest.skip("socat is not installed")
-    shell = "printf 'AT+CGMM\\n' | socat -t 1 STDIO FILE:$MODEMRIG_PORT,raw,echo=0,crnl"
+    shell = "printf 'AT+CGMM\\n' | socat -t 5 STDIO FILE:$MODEMRIG_PORT,raw,echo=0,crnl"
     done = command("record", module.path, "--out", "a.jsonl", "--", "sh", "-c", shell)
     assert done.returncode == 0, done
     assert "OK" in done.stdout

@@ -15,7 +15,7 @@ import pytest
 import modemrig
 from conftest import Command
 from test_cli import read_until
-from test_record import BEHIND, PASSWORD
+from test_record import BEHIND, PASSWORD, WITHIN_S
 
 HEADER = {"format": 1, "dialect": "ecx00u_egx00u"}
 TALK = [
@@ -65,7 +65,7 @@ def test_the_same_program_has_the_same_session(
 
 def test_our_own_host_has_the_session_too(recorded: tuple[Path, str]):
     file, _ = recorded
-    with modemrig.ReplayModule(file) as module, modemrig.open(module.path) as modem:
+    with modemrig.ReplayModule(file) as module, modemrig.open(module.path, timeout_s=WITHIN_S) as modem:
         codes = []
         for line in ('+QMTOPEN=0,"hub.example",1883', '+QMTCONN=0,"dev","user","mine"', '+QMTSUB=0,1,"a/b",1'):
             result = modem.command(line).result
@@ -81,7 +81,7 @@ def test_our_own_host_has_the_session_too(recorded: tuple[Path, str]):
 
 
 def test_a_log_is_a_test_of_a_host(file: Path):
-    with modemrig.ReplayModule(file) as module, modemrig.open(module.path) as modem:
+    with modemrig.ReplayModule(file) as module, modemrig.open(module.path, timeout_s=WITHIN_S) as modem:
         assert modem.command("+CSQ").lines == ("+CSQ: 24,99",)
         assert modem.command('+QMTOPEN=0,"hub.example",1883').final == "OK"
         assert not module.finished
@@ -92,7 +92,7 @@ def test_a_log_is_a_test_of_a_host(file: Path):
 
 
 def test_what_is_asked_otherwise_is_told_without_the_hosts_secrets(file: Path):
-    with modemrig.ReplayModule(file) as module, modemrig.open(module.path) as modem:
+    with modemrig.ReplayModule(file) as module, modemrig.open(module.path, timeout_s=WITHIN_S) as modem:
         assert modem.command('+QMTCONN=0,"other","user","s3cret"').final == "ERROR"
         (mismatch,) = module.mismatches
         assert (mismatch.wrong, mismatch.expected) == ("unknown", "AT+CSQ")
@@ -103,14 +103,14 @@ def test_what_is_asked_otherwise_is_told_without_the_hosts_secrets(file: Path):
 
 
 def test_times_are_as_recorded():
-    with modemrig.ReplayModule(log(), times=True) as module, modemrig.open(module.path) as modem:
+    with modemrig.ReplayModule(log(), times=True) as module, modemrig.open(module.path, timeout_s=WITHIN_S) as modem:
         began = time.monotonic()
         modem.command('+QMTOPEN=0,"hub.example",1883')
         assert time.monotonic() - began >= 0.59
 
 
 def test_open_takes_a_file_in_a_modules_place(file: Path):
-    with modemrig.open(f"replay:{file}") as modem:
+    with modemrig.open(f"replay:{file}", timeout_s=WITHIN_S) as modem:
         assert modem.port == f"replay:{file}"
         assert modem.command("+CSQ").lines == ("+CSQ: 24,99",)
     with pytest.raises(modemrig.BadValue, match="replay:FILE"):
@@ -122,10 +122,13 @@ def test_open_takes_a_file_in_a_modules_place(file: Path):
 def test_a_recording_of_a_replay_is_the_same_talk(file: Path, tmp_path: Path):
     with (
         modemrig.Recorder(f"replay:{file}", tmp_path / "again.jsonl") as recorder,
-        modemrig.open(recorder.path) as modem,
+        modemrig.open(recorder.path, timeout_s=WITHIN_S) as modem,
     ):
         modem.command("+CSQ")
-    with modemrig.ReplayModule(tmp_path / "again.jsonl") as module, modemrig.open(module.path) as modem:
+    with (
+        modemrig.ReplayModule(tmp_path / "again.jsonl") as module,
+        modemrig.open(module.path, timeout_s=WITHIN_S) as modem,
+    ):
         assert modem.command("+CSQ").lines == ("+CSQ: 24,99",)
         assert module.mismatches == ()
 
@@ -134,7 +137,7 @@ def test_a_recording_of_a_replay_is_the_same_talk(file: Path, tmp_path: Path):
 @pytest.mark.parametrize("name", ["ecx00u_egx00u", "bc35g_bc28", "sim7028", "bg95", "ec801e", "sim7600", "a76xx"])
 def test_a_transcript_of_our_own_host_is_replayed_to_it(tmp_path: Path, name: str, times: bool):
     def session(target: str, transcript: Path | None) -> tuple[str, list[bytes]]:
-        with modemrig.open(target, transcript=transcript) as modem:
+        with modemrig.open(target, transcript=transcript, timeout_s=WITHIN_S) as modem:
             client = modem.client(0)
             with client.session("hub.example", 1883, client_id="dev", username="u", password=PASSWORD) as session:
                 session.subscribe({"a/b": 1})
@@ -150,7 +153,8 @@ def test_a_transcript_of_our_own_host_is_replayed_to_it(tmp_path: Path, name: st
     with modemrig.ReplayModule(tmp_path / "own.jsonl", times=times) as module:
         assert session(module.path, None) == first
         assert module.mismatches == ()
-        assert module.left == ()
+        # On a slow machine the first words are said twice.
+        assert [line for line in module.left if not line.startswith("ATE0")] == []
 
 
 def test_a_mismatch_is_exit_code_1_and_a_report(command: Command, file: Path):
@@ -173,7 +177,7 @@ def test_it_ends_when_the_file_is_through_or_the_time_is(command: Command, file:
     process = command.start("replay", str(file), "--json", "--until-finished", "40")
     try:
         said = json.loads(read_until(process, "port")[0])
-        with modemrig.open(said["port"]) as modem:
+        with modemrig.open(said["port"], timeout_s=WITHIN_S) as modem:
             for line in ("+CSQ", '+QMTOPEN=0,"hub.example",1883', '+QMTCONN=0,"dev","user","x"'):
                 modem.command(line)
         out, errors = process.communicate(timeout=20)
@@ -219,7 +223,7 @@ def test_a_damaged_file_is_named_by_its_line(command: Command, tmp_path: Path):
 
 def test_stopping_leaves_what_was_noted(file: Path):
     module = modemrig.ReplayModule(file)
-    with modemrig.open(module.path) as modem:
+    with modemrig.open(module.path, timeout_s=WITHIN_S) as modem:
         modem.command("+QMTDISC=0")
     module.stop()
     module.stop()
@@ -228,7 +232,7 @@ def test_stopping_leaves_what_was_noted(file: Path):
 
 
 def test_a_replay_on_tcp(file: Path):
-    with modemrig.ReplayModule(file, tcp=True) as module, modemrig.open(module.path) as modem:
+    with modemrig.ReplayModule(file, tcp=True) as module, modemrig.open(module.path, timeout_s=WITHIN_S) as modem:
         assert module.path.startswith("tcp://127.0.0.1:")
         assert modem.command("+CSQ").final == "OK"
 

@@ -541,6 +541,28 @@ fn what_hosts_of_the_field_send_is_found_again() {
 }
 
 #[test]
+fn a_file_of_two_hosts_is_played_to_one_after_the_other() {
+    let half = |begin: f64, code: &'static str| {
+        [
+            (begin, "tx", "ATE0\r"),
+            (begin + 0.1, "rx", "ATE0\r\r\nOK\r\n"),
+            (begin + 1.0, "tx", "AT+QMTOPEN=0,\"hub\",1883\r"),
+            (begin + 1.1, "rx", code),
+        ]
+    };
+    let talk = [half(0.0, "\r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n"), half(60.0, "\r\nOK\r\n\r\n+QMTOPEN: 0,2\r\n")].concat();
+    let mut play = play(&talk);
+    for code in ["0,0", "0,2"] {
+        assert!(play.asks("ATE0").ends_with(OK));
+        assert_eq!(format!("{OK}\r\n+QMTOPEN: {code}\r\n"), play.asks("AT+QMTOPEN=0,\"hub\",1883"));
+        play.player.host_left();
+        play.player.host_came(play.now);
+    }
+    assert!(play.player.is_finished() && play.player.left().is_empty());
+    assert_eq!(Vec::<Wrong>::new(), play.wrong());
+}
+
+#[test]
 fn no_file_and_no_host_brings_it_down() {
     // Words that mean something to it, in any order, in any pieces, both ways.
     const WORDS: &[&str] = &[
