@@ -186,10 +186,16 @@ impl Look<'_> {
         if self.rest.len() < need {
             let patience = if strict { Silence::Long } else { Silence::Short };
             if self.silence < patience {
-                memory.need = need;
+                memory.need = if strict { need } else { 0 };
                 return Some(Step::More(patience));
             }
-            return if strict { Some(self.cut_short(at, body)) } else { None };
+            // The line end may be missing; the quotation mark is where the length says (FIELD F11).
+            let is_whole = quoted && body.len() == end + 1 && body[end] == b'"';
+            return match strict {
+                true => Some(self.cut_short(at, body)),
+                false if is_whole => Some(self.message(&body[1..end], Delimiter::Length, at + end + 1)),
+                false => None,
+            };
         }
         let payload = &body[usize::from(quoted)..end];
         match body[end] {

@@ -228,3 +228,17 @@ fn a_message_that_lacks_both_length_and_line_end_is_ended_by_silence() {
         other => panic!("{other:?}"),
     }
 }
+
+/// A length nobody asked for, and no line end behind: the quotation mark is where the length says (FIELD F11).
+#[test]
+fn a_message_with_an_unasked_length_and_without_a_line_end_has_its_length() {
+    let (mut te, now) = session();
+    assert_eq!(Vec::<Event>::new(), events(&mut te, b"\r\n+QMTRECV: 0,0,\"t\",3,\"a\"b\"", now));
+    te.handle_deadline(now + SILENCE);
+    match te.poll_event() {
+        Some(Event::Message(message)) => {
+            assert_eq!((&b"a\"b"[..], Delimiter::Length), (message.payload.as_slice(), message.delimiter));
+        }
+        other => panic!("{other:?}"),
+    }
+}
