@@ -132,9 +132,12 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    import logging
+
     import modemrig
 
     _check(options)
+    logging.getLogger("modemrig.replay").setLevel(logging.ERROR)  # mismatches are in the report
     end_on_signals()
     with modemrig.ReplayModule(
         options.file, times=options.times, any_payload=options.any_payload, link=options.link, tcp=options.tcp

@@ -169,6 +169,7 @@ def test_a_mismatch_is_exit_code_1_and_a_report(command: Command, file: Path):
     ]
     assert last["left"] == ['AT+QMTOPEN=0,"hub.example",1883', 'AT+QMTCONN=0,"dev","user","****"']
     text = command("replay", str(file), "--", *BEHIND, "x", "AT+CPIN?")
+    assert text.stderr.count("AT+CPIN? is not in the file") == 1
     assert "mismatch: AT+CPIN? is not in the file: answered ERROR; the file had AT+CSQ next" in text.stderr
     assert "0 of 3 command lines were asked, 1 mismatch\nnot asked: AT+CSQ\n" in text.stderr
 
