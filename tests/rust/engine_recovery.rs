@@ -184,20 +184,28 @@ fn a_module_that_counts_payload_is_left_alone_and_named() {
     assert_eq!(before, modem.statistics().bytes_sent, "not a byte");
 }
 
+/// Says something once, while the recovery waits.
+struct Saying<'a>(&'a crate::engine_script::Script, AtomicBool);
+
+impl Interrupt for Saying<'_> {
+    fn check(&self) -> Result<(), Interrupted> {
+        if !self.1.swap(true, Ordering::Relaxed) {
+            self.0.say("\r\nERROR\r\n");
+        }
+        Ok(())
+    }
+}
+
 #[test]
 fn the_end_of_an_input_is_awaited_and_then_asked_behind() {
     let (modem, script) = counting();
-    std::thread::scope(|scope| {
-        let bounds = RecoverBounds { input: SOON, ..quick() };
-        let recovering = scope.spawn(move || {
-            modem.recover(bounds, None, RecoverAids::default(), Wait::at_most(SOON * 4)).expect("no end")
-        });
-        // Its edit/timeout.
-        script.say("\r\nERROR\r\n");
-        let recovery = recovering.join().expect("no panic");
-        assert!(recovery.error.is_none(), "{recovery:?}");
-        assert_eq!(vec![("input", StepOutcome::Done), ("resync", StepOutcome::Done)], names(&recovery));
-    });
+    let bounds = RecoverBounds { input: SOON, ..quick() };
+    // Its edit/timeout.
+    let hook = Saying(&script, AtomicBool::new(false));
+    let wait = Wait::at_most(SOON * 4).interrupted_by(&hook);
+    let recovery = modem.recover(bounds, None, RecoverAids::default(), wait).expect("no end");
+    assert!(recovery.error.is_none(), "{recovery:?}");
+    assert_eq!(vec![("input", StepOutcome::Done), ("resync", StepOutcome::Done)], names(&recovery));
 }
 
 #[test]
