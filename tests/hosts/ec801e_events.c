@@ -119,15 +119,25 @@ static void must(const char *line) {
     if (!command(line, NULL, 1000)) die(line);
 }
 
+/* Reads on until nothing has come for this long: answers that were late. */
+static void quiet(int ms) {
+    do {
+        filled = 0;
+    } while (port_read(port, buffer, sizeof buffer, ms));
+    events = 0;
+}
+
 static void found_speed(void) {
     const speed_t speeds[] = {B9600, B921600, B460800, B230400, B115200, B57600, B38400, B19200};
-    for (int round = 0; round < 20; round++) {
+    for (int ms = 20; ms < 1000; ms *= 2) {
         for (size_t i = 0; i < sizeof speeds / sizeof *speeds; i++) {
             port_speed(port, speeds[i]);
-            if (command("AT", NULL, 20)) return;
+            if (command("AT", NULL, ms)) {
+                quiet(250);
+                return;
+            }
         }
-        await(DONE | FAILED, 200); /* what came too late */
-        filled = 0;
+        quiet(250);
     }
     die("AT at every speed");
 }
