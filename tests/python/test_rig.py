@@ -42,6 +42,26 @@ def test_a_rig_file_says_slots_and_broker(tmp_path: Path, monkeypatch: pytest.Mo
     assert "s3cret" not in repr(rig)
 
 
+def test_a_real_slot_says_what_modules_like_its_own_are_known_to_do(tmp_path: Path) -> None:
+    slot = '[rig]\nbroker = { host = "broker.lab" }\n[[slot]]\nname = "s"\nport = "/dev/ttyUSB2"\n'
+    plain = load_rig(write(tmp_path, slot)).slots[0]
+    assert plain.rules == frozenset()
+    assert plain.known_dialect is None
+    known = load_rig(write(tmp_path, f'{slot}profile = "bg77"\n')).slots[0]
+    assert known.profile is not None
+    assert known.profile.name == "bg95"
+    assert {"F9", "F23"} <= known.rules
+    assert known.known_dialect == "lte_standard_a"
+    virtual = load_rig("virtual:bg95").slots[0]
+    assert virtual.rules == known.rules
+    assert load_rig("virtual:lte_standard_a").slots[0].rules == frozenset()
+    for wrong, words in (("nosuch", "there is no profile 'nosuch'"), ("", "there is no profile")):
+        with pytest.raises(RigError, match=words):
+            load_rig(write(tmp_path, f'{slot}profile = "{wrong}"\n'))
+    with pytest.raises(RigError, match="has it in its port"):
+        load_rig(write(tmp_path, '[[slot]]\nname = "s"\nport = "virtual:sim7028"\nprofile = "sim7028"\n'))
+
+
 def test_the_default_rig_has_a_slot_for_every_document() -> None:
     rig = load_rig("virtual")
     assert len(rig.slots) == 5

@@ -167,6 +167,8 @@ def _with_ok_where_printed(expected: Lines, rest: Lines) -> Lines:
     return [*rest[:at], "OK", *rest[at:]]
 
 
+LENGTH_REFUSED = Departure("F21", "length of messages refused")
+
 LINES = (
     InLines("F14", "results in figures", _in_figures),
     InLines("F14", "errors told otherwise", _refused_otherwise),
@@ -175,7 +177,7 @@ LINES = (
     InLines("F18", "client freed by DISC", _freed),
     InLines("F20", "left over from before", _left_over),
     InLines("F21", "ERROR for a context that is active", _is_so_already),
-    InLines("F21", "length of messages refused", _length_refused),
+    InLines(LENGTH_REFUSED.rule, LENGTH_REFUSED.words, _length_refused),
     InLines("F2", "ERROR beside the result", _error_too),
     InLines("F1", "no OK", _without_ok),
     InLines("F1", "result before OK", _result_first),

@@ -153,6 +153,8 @@ class _Walk:
             has_length = message.delimiter == "length"
             length = departures.WITH_LENGTH if has_length else departures.WITHOUT_LENGTH
             length_is_right = has_length == expected.has_length or length in place.tolerance
+            if not has_length and departures.LENGTH_REFUSED in place.tolerance:
+                length, length_is_right = departures.LENGTH_REFUSED, True
             if not length_is_right or expected.msgid not in (None, message.msgid):
                 raise Unlike(self._where, str(expected), repr(message), f"  {message!r}, expected {expected}")
             if has_length != expected.has_length:
