@@ -22,7 +22,7 @@ use crate::random::Random;
 
 const ENGINES: u64 = 120;
 const OPERATIONS: usize = 40;
-const THREADS: usize = 1;
+const THREADS: usize = 12;
 
 /// What the module will say to the next line, and behind its payload.
 #[derive(Default)]

@@ -17,7 +17,7 @@ use crate::naive::Said;
 use crate::random::Random;
 
 /// Talks; each is played whole, byte by byte and in random pieces.
-const TALKS: u64 = 8000;
+const TALKS: u64 = 6000;
 
 enum Step {
     Host(String),
