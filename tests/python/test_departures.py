@@ -48,6 +48,18 @@ def test_a_departure_is_undone_by_its_own_rule_and_by_no_other(
     assert Tolerance().undo(sent, expected, got) == (got, [])
 
 
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (b"\r\n>\r\n\r\nOK\r\n", "prompt on a line of its own"),
+        (b"\r\n>\r\nOK\r\n", "prompt without a blank"),
+        (b"\r\n>hello\r\nOK\r\n", "prompt without a blank"),
+    ],
+)
+def test_a_prompt_is_told_from_what_follows_it(written: bytes, words: str) -> None:
+    assert [form.words for form in Tolerance(["F8"]).forms(written)] == [words]
+
+
 def test_every_row_is_proven() -> None:
     undone = {each.words for rule, *row in UNDONE for each in Tolerance([rule]).undo(*row)[1]}
     assert undone == {departure.words for departure in LINES}

@@ -191,8 +191,8 @@ AGAIN = (
 )
 
 FORMS = (
-    InBytes("F8", "prompt on a line of its own", re.compile(rb"\r\n> ?\r\n")),
-    InBytes("F8", "prompt without a blank", re.compile(rb"\r\n>(?![ \r])")),
+    InBytes("F8", "prompt on a line of its own", re.compile(rb"\r\n> ?\r\n(?=\r\n|\Z)")),
+    InBytes("F8", "prompt without a blank", re.compile(rb"\r\n>(?=\Z|[^ \r]|\r\n[^\r])")),
     InBytes("F10", "no blank behind +QMTRECV:", re.compile(rb"\+QMTRECV:(?! )")),
     InBytes("F10", "payload on a line of its own", re.compile(rb'\+QMTRECV: ?\d+,\d+,"[^"]*",\d+\r\n')),
     InBytes("F10", "payload without quotation marks", re.compile(rb'\+QMTRECV: ?\d+,\d+,"[^"]*",(\d+,)?[^"\d\r]')),
