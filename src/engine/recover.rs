@@ -275,7 +275,7 @@ impl Climb<'_> {
     fn take(&self, rung: &Rung, until: &Until<'_>) -> Result<RecoveryStep, Error> {
         let name = &self.modem.shared().name;
         let began: Instant = clock::now();
-        log::warn!(target: "modemrig::recovery", "{name}: {}: {}", rung.name, rung.tried);
+        log::info!(target: "modemrig::recovery", "{name}: {}: {}", rung.name, rung.tried);
         let outcome = (rung.climb)(self, &until.cut(began + (rung.bound)(&self.bounds)));
         let took = clock::now().saturating_duration_since(began);
         let (outcome, said) = match outcome {
@@ -283,7 +283,10 @@ impl Climb<'_> {
             Err(error) if is_end(&error) => return Err(error),
             Err(error) => (StepOutcome::Failed, error.message.clone()),
         };
-        log::warn!(target: "modemrig::recovery", "{name}: {}: {said} ({:.1} s)", rung.name, took.as_secs_f64());
+        // Asking does nothing to the module; whatever else is done to it should be noticed.
+        let asked = rung.against == [Trouble::Unsure] && outcome == StepOutcome::Done;
+        let level = if asked { log::Level::Info } else { log::Level::Warn };
+        log::log!(target: "modemrig::recovery", level, "{name}: {}: {said} ({:.1} s)", rung.name, took.as_secs_f64());
         Ok(rung.step(outcome, said, took))
     }
 
