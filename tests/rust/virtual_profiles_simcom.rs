@@ -1,6 +1,8 @@
 //! Full sessions with the SIMCom profiles, in the manners of programs in the field: one waits byte by byte for a text, one
 //! waits a fixed time and looks for it in all that came, one compares whole lines. What they send is what such programs send;
 //! the scripts are ours.
+//!
+//! Longer than 400 lines: most of it is the table of sessions.
 
 use std::time::Duration;
 
