@@ -1,6 +1,9 @@
 //! The host survives every quirk there is, without being told of it: each row of the table, in each of its forms, on each
 //! document of its family, and every profile, through whole sessions, failures and losses. What must fail under a quirk is a row of
 //! [`EXPECTED`], with the step and the words of its error.
+//!
+//! `QUIRK=gap cargo test engine_quirks` plays those that begin so, `SEED=7` draws others to come together. Longer than 400 lines:
+//! the tables are read beside the scenes they speak of.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
