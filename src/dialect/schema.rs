@@ -4,6 +4,8 @@
 //! merge key by key, scalars and arrays replace, `remove = ["key", …]` beside the entries of a table takes entries of the
 //! parent away, `order = ["key", …]` gives the document's own order. Every entry stands for a fact of *this* document unless
 //! its `basis` says otherwise; sharing a line with the parent is a matter of writing, not of source.
+//!
+//! Longer than 400 lines: it is the one page on which the words of a data file stand.
 
 use indexmap::IndexMap;
 use serde::Deserialize;

@@ -1,4 +1,6 @@
 //! A transcript as a module: what is answered, when, and what is noted. Without line and clock; the time is the test's.
+//!
+//! Longer than 400 lines: one talk after the other, each a test that stands for itself.
 
 use std::fs;
 use std::path::Path;
