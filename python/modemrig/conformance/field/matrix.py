@@ -35,6 +35,7 @@ from modemrig.rig import VIRTUAL, Slot
 
 WITHIN_S = 420.0
 """A cell takes less than a minute; one that waits and waits ends here."""
+SLOW_PARTS = 3
 GAP = "gap"
 GAP_OF_FACTS_MS = 20
 """Sessions and examples have the whole gap."""
@@ -57,6 +58,9 @@ class Cell:
     quirks: tuple[str, ...] = ()
     """As they are written, with parameters."""
     is_profile: bool = False
+    part: int = 0
+    """Of a slow module each of several checks its share of the facts."""
+    parts: int = 1
 
     @property
     def slot(self) -> Slot:
@@ -151,7 +155,10 @@ def matrix(chosen: list[str] | None, *, everywhere: bool) -> Iterator[Cell]:
             first = [wanted] if wanted in turn else turn[zlib.crc32(name.encode()) % len(turn) :][:1]
             for dialect in turn if everywhere else first:
                 if chosen is None or dialect in chosen:
-                    yield Cell(name, dialect, (declared.of_quirk(name, dialect).written,))
+                    changes = declared.of_quirk(name, dialect)
+                    parts = SLOW_PARTS if changes.is_slow else 1
+                    for part in range(parts):
+                        yield Cell(name, dialect, (changes.written,), part=part, parts=parts)
     for profile in families.profiles().values():
         if chosen is None or profile.name in chosen:
             yield Cell(profile.name, profile.dialect, profile.quirks, is_profile=True)
@@ -169,6 +176,7 @@ def check(cell: Cell, sections: tuple[str, ...] = ()) -> Outcome:
     started = time.monotonic()
     try:
         facts = [fact for fact in facts_of(cell.dialect) if fact.unchecked is None and is_in(fact, list(sections))]
+        facts = facts[cell.part :: cell.parts]
         with holding(slot, cell.dialect, SPEED) as held:
             with counting(outcome, held.probe.modem):
                 judge_session(outcome, cell.changes(), list(play(held.place, held.probe.modem, held.probe.peer)))
@@ -296,6 +304,7 @@ def _shown(outcome: Outcome) -> Iterator[str]:
     facts = f"{outcome.as_documented:5} {len(outcome.differing):5} {len(outcome.blocked):5}"
     mark = "BAD " if outcome.wrong else "ok  "
     name = cell.name or "(as documented)"
+    name += f" {cell.part + 1}/{cell.parts}" if cell.parts > 1 else ""
     rules = f" ({', '.join(outcome.rules)})" if outcome.rules and not cell.is_profile else ""
     saw = ", ".join(f"{what.replace('_', ' ')} {count}" for what, count in outcome.saw.items())
     yield (
