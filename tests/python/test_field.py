@@ -13,9 +13,10 @@ import modemrig
 from modemrig import _native
 from modemrig.conformance.cells import holding
 from modemrig.conformance.facts import Fact
-from modemrig.conformance.field import declared, matrix
+from modemrig.conformance.field import declared, matrix, shown
+from modemrig.conformance.field.cell import Cell, Outcome
 from modemrig.conformance.field.declared import Changes, DeclarationError
-from modemrig.conformance.field.matrix import Cell, Outcome, check, judge_fact, judge_host, judge_session, never_seen
+from modemrig.conformance.field.matrix import check, judge_fact, judge_host, judge_session, never_seen
 from modemrig.conformance.field.session import Ended, Failed, in_step, play
 from modemrig.conformance.judge import Result, not_checked
 
@@ -167,3 +168,22 @@ def test_what_the_file_declares_is_of_quirks_and_profiles_that_there_are() -> No
     names = declared.names()
     assert names["quirk"] <= {row[0] for row in _native.quirks()}
     assert names["profile"] <= set(modemrig.profiles())
+
+
+def test_the_table_has_a_row_for_each_quirk_in_its_order_and_the_shares_of_a_slow_one_together():
+    ended = [
+        Outcome(Cell("bg95", "lte_standard_a", is_profile=True), ("F8",), examples=2, as_documented=700),
+        Outcome(Cell("gap", "sim7028", ("gap:ms=600",), part=1, parts=2), ("F23",), examples=8, as_documented=180),
+        Outcome(Cell("", "sim7028"), (), examples=20, as_documented=558),
+        Outcome(
+            Cell("gap", "sim7028", ("gap:ms=600",), parts=2), ("F23",), examples=5, as_documented=190, saw={"stale": 1}
+        ),
+        Outcome(
+            Cell("msgid_restarts", "lte_standard_a"), ("F21",), session=["subscribe: ModuleRestarted"], wrong=["no"]
+        ),
+    ]
+    rows = list(shown.table(ended))[1:]
+    assert [row.split()[0] for row in rows] == ["(as", "gap", "msgid_restarts", "ends", "bg95"]
+    assert rows[1].split() == ["gap", "(F23)", "sim7028", "ok", "13", "370", "0", "0", "stale", "1"]
+    assert rows[2].endswith("NOT AS IT MUST BE")
+    assert rows[3].endswith("subscribe")

@@ -16,7 +16,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from functools import partial
 
 from modemrig import _native, families
@@ -24,92 +24,24 @@ from modemrig.conformance.cells import SPEED, each, holding
 from modemrig.conformance.collect import is_in
 from modemrig.conformance.facts import Fact, facts_of
 from modemrig.conformance.field import declared
+from modemrig.conformance.field.cell import Cell, Outcome
 from modemrig.conformance.field.declared import Changes
 from modemrig.conformance.field.session import Ended, in_step, play
+from modemrig.conformance.field.shown import progress, table
 from modemrig.conformance.held import HeldSlot
 from modemrig.conformance.judge import Result
-from modemrig.hil.departures import told
 from modemrig.modem import Modem
 from modemrig.reference import catalogue, dialects
-from modemrig.rig import VIRTUAL, Slot
+from modemrig.rig import VIRTUAL
 
 WITHIN_S = 420.0
 """A cell takes less than a minute; one that waits and waits ends here."""
 SLOW_PARTS = 3
-GAP = "gap"
-GAP_OF_FACTS_MS = 20
-"""Sessions and examples have the whole gap."""
-MOST_SHOWN = 12
-"""Of what is wrong with a cell."""
 SEEN = (
     *("stale", "surplus", "ignored", "damaged", "overflowed"),
     *("resynchronised", "timeouts", "restarts", "messages_dropped"),
 )
 """What the host counts of odd things."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A quirk, or a profile, on a module of a document."""
-
-    name: str
-    """``result_before_ok``, ``bg95``; empty: the documented module."""
-    dialect: str
-    quirks: tuple[str, ...] = ()
-    """As they are written, with parameters."""
-    is_profile: bool = False
-    part: int = 0
-    """Of a slow module each of several checks its share of the facts."""
-    parts: int = 1
-
-    @property
-    def slot(self) -> Slot:
-        """The slot it needs."""
-        if self.is_profile:
-            return Slot("field", VIRTUAL + self.name)
-        return Slot("field", VIRTUAL + self.dialect, quirks=self.quirks)
-
-    @property
-    def quick_slot(self) -> Slot:
-        """The same for hundreds of facts: a gap of half a second behind each command would make them last for minutes."""
-        short = [quirk for quirk in self.quirks if quirk.partition(":")[0] == GAP]
-        return replace(self.slot, quirks=(*self.slot.quirks, f"{GAP}:ms={GAP_OF_FACTS_MS}")) if short else self.slot
-
-    def changes(self) -> Changes:
-        """What may be otherwise."""
-        if self.is_profile:
-            return declared.of_profile(self.name, self.quirks, self.dialect)[1]
-        return declared.of_quirk(self.quirks[0], self.dialect) if self.quirks else Changes()
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a cell showed."""
-
-    cell: Cell
-    rules: tuple[str, ...]
-    """Of the field, that its quirks show."""
-    session: list[str] = field(default_factory=list)
-    """Steps that failed, with their errors, though they may."""
-    steps: int = 0
-    """Of the session that were played."""
-    examples: int = 0
-    """That went as printed, or departed in known ways."""
-    skipped: list[str] = field(default_factory=list)
-    """Examples the family does not support."""
-    departures: list[str] = field(default_factory=list)
-    """One for each step of an example that departed."""
-    as_documented: int = 0
-    """Facts."""
-    differing: list[str] = field(default_factory=list)
-    """Facts that are as the quirk makes them."""
-    blocked: list[str] = field(default_factory=list)
-    """Facts that cannot be judged."""
-    saw: dict[str, int] = field(default_factory=dict)
-    """What the host counted of odd things, in the session and the examples."""
-    wrong: list[str] = field(default_factory=list)
-    """What is not as it must be."""
-    duration_s: float = 0.0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -119,13 +51,12 @@ def run(options: argparse.Namespace) -> int:
     say: Callable[[str], None] = partial(print, flush=True, file=sys.stderr if options.json else sys.stdout)
     quirks, profiles = sum(not cell.is_profile for cell in cells), sum(cell.is_profile for cell in cells)
     say(f"the field: {quirks} modules with a quirk, {profiles} of a profile")
-    say(HEAD)
     started = time.monotonic()
     outcomes: list[Outcome] = []
     work = partial(check, sections=tuple(options.section))
     for outcome in each(work, cells, options.j):
         outcomes.append(outcome)
-        say("\n".join(_shown(outcome)))
+        say("\n".join(progress(outcome, len(outcomes), len(cells))))
         if outcome.wrong and options.fail_fast:
             break
     unseen = [] if options.section or len(outcomes) < len(cells) else list(never_seen(outcomes))
@@ -133,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
         say(f"DECLARED AND NEVER SEEN  {text}")
     bad = sum(bool(outcome.wrong) for outcome in outcomes)
     took = time.monotonic() - started
+    say("\n".join(("", *table(outcomes), "")))
     say(f"{len(outcomes) - bad} of {len(cells)} modules are as they must be, and the host with them, in {took:.0f} s")
     if options.json:
         rows = [_row(outcome) for outcome in outcomes]
@@ -284,39 +216,9 @@ def never_seen(outcomes: list[Outcome]) -> Iterator[str]:
         for text in changes.unseen([outcome.cell.dialect for outcome in cells], differing, blocked):
             yield f"{name}: {text}"
     known = {"quirk": {row[0] for row in _native.quirks()}, "profile": set(families.profiles())}
-    for table, said in declared.names().items():
-        for name in sorted(said - known[table]):
-            yield f"{name}: there is no such {table}"
-
-
-# ------------------------------------------------------------------------------------------------------------ printing
-
-HEAD = (
-    f"     {'quirk or profile':36} {'document':21} {'session':7}{'examples':11} "
-    "facts: documented, changed, blocked; seconds; what the host saw"
-)
-
-
-def _shown(outcome: Outcome) -> Iterator[str]:
-    cell = outcome.cell
-    session = "ok" if not outcome.session else f"{len(outcome.session)} end"
-    skipped = f", {len(outcome.skipped)} not" if outcome.skipped else ""
-    facts = f"{outcome.as_documented:5} {len(outcome.differing):5} {len(outcome.blocked):5}"
-    mark = "BAD " if outcome.wrong else "ok  "
-    name = cell.name or "(as documented)"
-    name += f" {cell.part + 1}/{cell.parts}" if cell.parts > 1 else ""
-    rules = f" ({', '.join(outcome.rules)})" if outcome.rules and not cell.is_profile else ""
-    saw = ", ".join(f"{what.replace('_', ' ')} {count}" for what, count in outcome.saw.items())
-    yield (
-        f"{mark} {name + rules:36} {cell.dialect:21} {session:6} {outcome.examples:3}{skipped:8} {facts} "
-        f"{outcome.duration_s:6.1f} s  {saw}"
-    ).rstrip()
-    if outcome.departures:
-        yield f"       examples: {told(outcome.departures)}"
-    for text in outcome.wrong[:MOST_SHOWN]:
-        yield f"       WRONG  {text}"
-    if len(outcome.wrong) > MOST_SHOWN:
-        yield f"       … and {len(outcome.wrong) - MOST_SHOWN} more"
+    for kind, said in declared.names().items():
+        for name in sorted(said - known[kind]):
+            yield f"{name}: there is no such {kind}"
 
 
 def _row(outcome: Outcome) -> dict[str, object]:
