@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 from modemrig import _native
 from modemrig.clouds import Device
 from modemrig.errors import BadValue
+from modemrig.running import Running
 
 __all__ = ["BenchBroker", "Certificates", "RecordedPacket", "Violation"]
 
@@ -97,7 +97,7 @@ class Certificates:
         return paths
 
 
-class BenchBroker:
+class BenchBroker(Running):
     """A running broker on free ports of this machine; use it in a ``with`` block.
 
     >>> import modemrig
@@ -299,14 +299,6 @@ class BenchBroker:
     def stop(self) -> None:
         """Close every connection and stop; no thread is left. Idempotent."""
         self._native.stop()
-
-    def __enter__(self) -> BenchBroker:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         return f"BenchBroker({self.host}:{self.port}, TLS {self.tls_port})"

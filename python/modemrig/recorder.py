@@ -13,15 +13,15 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from types import TracebackType
 
 from modemrig import _native
 from modemrig.errors import BadValue
+from modemrig.running import Running
 
 __all__ = ["Recorder"]
 
 
-class Recorder:
+class Recorder(Running):
     """A recording under way; use it in a ``with`` block. The program opens ``path`` in place of the module's port."""
 
     def __init__(
@@ -116,14 +116,6 @@ class Recorder:
             self._native.stop()
         finally:
             self._owned.close()
-
-    def __enter__(self) -> Recorder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         return f"Recorder(path={self.path!r}, file={str(self.file)!r})"

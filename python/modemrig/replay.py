@@ -15,11 +15,11 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from modemrig import _native
 from modemrig.errors import BadValue
+from modemrig.running import Running
 
 __all__ = ["Mismatch", "ReplayModule"]
 
@@ -43,7 +43,7 @@ class Mismatch:
         return self.sentence
 
 
-class ReplayModule:
+class ReplayModule(Running):
     """A transcript that answers as the recorded module did; use it in a ``with`` block.
 
     A command line is answered by the next recorded exchange with the same line: case of the command, blanks and line end do
@@ -145,14 +145,6 @@ class ReplayModule:
     def stop(self) -> None:
         """Stop it: the port vanishes, no thread is left; what was noted can still be read. Idempotent."""
         self._native.stop()
-
-    def __enter__(self) -> ReplayModule:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         return f"ReplayModule({self.transcript!r}, path={self.path!r})"

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
-from types import TracebackType
 from typing import Any
 
 from modemrig import _native
@@ -18,6 +17,7 @@ from modemrig.broker import BenchBroker
 from modemrig.conditions import CloudSigning, Conditions, VirtualIdentity, changed
 from modemrig.errors import BadValue
 from modemrig.families import find
+from modemrig.running import Running
 
 __all__ = ["InjectedFault", "Traffic", "VirtualModule"]
 
@@ -55,7 +55,7 @@ class Traffic:
     """Bytes of them."""
 
 
-class VirtualModule:
+class VirtualModule(Running):
     """A running virtual module; use it in a ``with`` block.
 
     >>> import modemrig
@@ -268,14 +268,6 @@ class VirtualModule:
     def stop(self) -> None:
         """Stop it: the port vanishes, connections close, no thread is left. Idempotent."""
         self._native.stop()
-
-    def __enter__(self) -> VirtualModule:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         name = self.profile.name if self.profile else self.dialect
